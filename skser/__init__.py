@@ -1,0 +1,17 @@
+"""Speech emotion recognition that scikit-learn users can trust."""
+
+import lazy_loader as _lazy
+
+from ._version import __version__
+
+_getattr, __dir__, _names = _lazy.attach(
+    __name__,
+    submodules=["datasets", "metrics"],
+    submod_attrs={
+        "classifier": ["LightSERNetClassifier"],
+        "mfcc": ["MFCCTransformer"],
+        "pipeline": ["make_light_sernet"],
+    },
+)
+__getattr__ = _getattr
+__all__ = [*_names, "__version__"]

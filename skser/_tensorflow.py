@@ -1,0 +1,65 @@
+"""What only TensorFlow can do: fused batch normalisation and the process's threads."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="skser")
+class FusedBatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalisation over the last axis of images, in one kernel each way.
+
+    It has the variables and, to rounding, the results of the Keras layer, whose separate
+    operations take about a third of a training step on a processor.
+    """
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Normalise a batch.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_samples, height, width, n_channels)
+            The batch.
+        training : bool, optional
+            Whether to use and learn the statistics of the batch.
+
+        Returns
+        -------
+        outputs : Tensor of shape (n_samples, height, width, n_channels)
+            The normalised batch.
+        """
+        learn = bool(training) and self.trainable
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=self.gamma,
+            offset=self.beta,
+            mean=() if learn else self.moving_mean,
+            variance=() if learn else self.moving_variance,
+            epsilon=self.epsilon,
+            is_training=learn,
+        )
+        if learn:
+            n = tf.cast(tf.size(inputs) / tf.shape(inputs)[-1], variance.dtype)
+            # The kernel divides by n - 1, Keras by n.
+            self._move(self.moving_mean, mean)
+            self._move(self.moving_variance, variance * tf.maximum(n - 1, 1) / n)
+        return outputs
+
+    def _move(self, average: keras.Variable, value: tf.Tensor) -> None:
+        average.assign(average * self.momentum + value * (1 - self.momentum))
+
+
+def set_threads(n_threads: int) -> None:
+    """Set how many threads TensorFlow computes with; it must not have started yet.
+
+    Parameters
+    ----------
+    n_threads : int
+        Number of threads, shared by the operations of this process.
+
+    Raises
+    ------
+    RuntimeError
+        If TensorFlow has already started its threads.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(n_threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)

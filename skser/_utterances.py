@@ -1,0 +1,79 @@
+"""What `X` may be, and how a batch of utterances reports its bad ones all at once."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .audio import check_waveform, read_audio
+from .exceptions import SkserError
+
+_MAX_LISTED = 10
+
+
+@dataclass
+class Part:
+    """What one share of the utterances gave."""
+
+    arrays: list[NDArray[np.float32]] = field(default_factory=list)
+    problems: list[SkserError] = field(default_factory=list)
+    notes: list[Warning] = field(default_factory=list)
+
+
+def read_recording(row: int, path: str, *, sample_rate: int) -> tuple:  # noqa: ARG001 - shared signature
+    return read_audio(path, sample_rate=sample_rate)
+
+
+def read_waveform(row: int, samples: Any) -> tuple:
+    return check_waveform(samples, name=f"Waveform {row}"), None
+
+
+def silence(row: int, utterance: Any) -> str:
+    name = f"The recording '{utterance}'" if are_paths([utterance]) else f"Waveform {row}"
+    return f"{name} is silent: all of its samples are zero where it was cut."
+
+
+def raise_problems(problems: list[SkserError]) -> None:
+    if problems:
+        kind = type(problems[0])
+        raise kind(_listed(problems, "utterances cannot be used, so nothing was computed"))
+
+
+def warn_of(notes: list[Warning]) -> None:
+    for kind in sorted({type(note) for note in notes}, key=str):
+        of_kind = [note for note in notes if type(note) is kind]
+        warnings.warn(_listed(of_kind, "utterances deserve a warning"), kind, stacklevel=3)
+
+
+def _listed(messages: Sequence[Exception], what: str) -> str:
+    """Join messages into one: the first ten and the count."""
+    if len(messages) == 1:
+        return str(messages[0])
+    lines = [f"{len(messages)} {what}:", *(f"  - {m}" for m in messages[:_MAX_LISTED])]
+    if len(messages) > _MAX_LISTED:
+        lines.append(f"  and {len(messages) - _MAX_LISTED} more")
+    return "\n".join(lines)
+
+
+def as_list(X: Any) -> list | None:
+    """Return the items of a list, a Series or a 1-D array; None for what has columns."""
+    if isinstance(X, list | tuple):
+        return list(X)
+    if hasattr(X, "ndim") and X.ndim == 1 and hasattr(X, "__len__"):
+        return list(X)
+    return None
+
+
+def are_paths(items: list) -> bool:
+    return bool(items) and all(isinstance(item, str | os.PathLike) for item in items)
+
+
+def are_waveforms(items: list) -> bool:
+    """Tell waveforms of any lengths from the rows of a rectangular list of lists."""
+    if not items or not all(np.ndim(item) == 1 for item in items):
+        return False
+    return isinstance(items[0], np.ndarray) or len({len(item) for item in items}) > 1

@@ -1,0 +1,45 @@
+"""Errors and warnings of skser: each derives from `SkserError` and the built-in that fits."""
+
+
+class SkserError(Exception):
+    """Base class of every error that skser raises on its own account."""
+
+
+class AudioFileError(SkserError, OSError):
+    """A recording is missing, empty, unreadable or holds samples that are no numbers."""
+
+
+class AudioError(SkserError, ValueError):
+    """A waveform given in memory cannot be used: wrong shape, no samples, or not finite."""
+
+
+class CorpusError(SkserError, ValueError):
+    """A corpus folder does not hold what its official release holds."""
+
+
+class ModelFileError(SkserError, ValueError):
+    """A model file is foreign, altered, or of a version that this skser cannot read."""
+
+
+class EvaluationError(SkserError, ValueError):
+    """An evaluation cannot start or continue with these data or in this folder."""
+
+
+class MissingDependencyError(SkserError, ImportError):
+    """An optional dependency is needed for this call and is not installed."""
+
+
+class TruncatedAudioWarning(UserWarning):
+    """A WAV file holds fewer samples than its header promises."""
+
+
+class SilentAudioWarning(UserWarning):
+    """A recording or waveform holds nothing but zeros where it was cut."""
+
+
+class IncompleteCorpusWarning(UserWarning):
+    """A corpus folder holds only part of the official release, or recordings beyond it."""
+
+
+class TrainingError(SkserError, ValueError):
+    """A network cannot be trained with these parameters on these data."""

@@ -1,0 +1,148 @@
+"""The field's scores, their confidence intervals, and scikit-learn's names for them."""
+
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import confusion_matrix
+from sklearn.utils.validation import check_consistent_length
+
+SCORING = {
+    "uar": "balanced_accuracy",
+    "wa": "accuracy",
+    "f1_macro": "f1_macro",
+    "f1_weighted": "f1_weighted",
+}
+"""The scores of speech emotion recognition as `scoring=` of `cross_validate` takes them."""
+
+SCORE_NAMES = MappingProxyType(
+    {"uar": "UAR", "wa": "WA", "f1_macro": "F1 macro", "f1_weighted": "F1 weighted"}
+)
+"""How the scores are called in print."""
+
+
+def score_predictions(y_true: ArrayLike, y_pred: ArrayLike) -> dict[str, float]:
+    """Compute UAR, WA, macro F1 and weighted F1 of predictions.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels.
+
+    Returns
+    -------
+    scores : dict of str to float
+        `"uar"`: unweighted average recall, the mean recall over the classes present in `y_true`.
+        `"wa"`: weighted accuracy, the share of utterances predicted right. `"f1_macro"`: the mean
+        F1 over the classes present in `y_true` or `y_pred`; one that is only predicted counts as
+        zero. `"f1_weighted"`: the mean F1 weighted by the classes' counts in `y_true`.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ or there are no labels.
+
+    Notes
+    -----
+    Each equals scikit-learn's score of the name in `SCORING`. A speaker who lacks a class is no
+    reason for a warning.
+
+    References
+    ----------
+    A. Rosenberg, "Classifying skewed data: importance weighting to optimize average recall",
+    Interspeech 2012.
+
+    Examples
+    --------
+    >>> from skser.metrics import score_predictions
+    >>> score_predictions(["anger", "anger", "fear"], ["anger", "fear", "fear"])["uar"]
+    0.75
+    """
+    check_consistent_length(y_true, y_pred)
+    scores = _scores(confusion_matrix(y_true, y_pred).astype(float))
+    return {name: float(value) for name, value in scores.items()}
+
+
+def bootstrap_intervals(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    groups: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    n_resamples: int = 2000,
+    random_state: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """Compute confidence intervals of the scores by a bootstrap over speakers.
+
+    Utterances of one speaker are alike, so whole speakers are drawn with replacement and the
+    scores computed over all utterances that were drawn.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels.
+    groups : array-like of shape (n_samples,)
+        Speakers.
+    confidence : float, default=0.95
+        Share of the resampled scores inside an interval.
+    n_resamples : int, default=2000
+        Number of times that speakers are drawn.
+    random_state : int, default=0
+        Seed of the draws.
+
+    Returns
+    -------
+    intervals : dict of str to (float, float)
+        Lower and upper end for each score of `score_predictions`; (nan, nan) if there is only
+        one speaker.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ or there are no labels.
+
+    References
+    ----------
+    B. Efron, R. Tibshirani, "An introduction to the bootstrap", 1993, section 13.3 (percentile
+    intervals).
+    """
+    check_consistent_length(y_true, y_pred, groups)
+    y_true, y_pred, groups = np.asarray(y_true), np.asarray(y_pred), np.asarray(groups)
+    labels = np.union1d(y_true, y_pred)
+    speakers = np.unique(groups)
+    if len(speakers) < 2:
+        return dict.fromkeys(SCORING, (float("nan"), float("nan")))
+    by_speaker = np.stack(
+        [
+            confusion_matrix(y_true[groups == speaker], y_pred[groups == speaker], labels=labels)
+            for speaker in speakers
+        ]
+    )
+    generator = np.random.default_rng(random_state)
+    drawn = generator.multinomial(
+        len(speakers), np.full(len(speakers), 1 / len(speakers)), size=n_resamples
+    )
+    resampled = _scores(np.tensordot(drawn, by_speaker, axes=1).astype(float))
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    ends = {name: np.quantile(values, tails) for name, values in resampled.items()}
+    return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
+
+
+def _scores(confusion: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Return the scores of confusion matrices of shape (..., n_classes, n_classes)."""
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    total = true.sum(axis=-1)
+    recall = np.divide(right, true, out=np.zeros_like(right), where=true > 0)
+    either = true + predicted
+    f1 = np.divide(2 * right, either, out=np.zeros_like(right), where=either > 0)
+    return {
+        "uar": recall.sum(axis=-1) / (true > 0).sum(axis=-1),
+        "wa": right.sum(axis=-1) / total,
+        "f1_macro": f1.sum(axis=-1) / (either > 0).sum(axis=-1),
+        "f1_weighted": (f1 * true).sum(axis=-1) / total,
+    }

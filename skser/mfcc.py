@@ -1,0 +1,356 @@
+"""MFCCTransformer: recordings or waveforms in, mel-frequency cepstral coefficients out."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from numpy.typing import NDArray
+from scipy import fft, signal
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import gen_even_slices
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import validate_data
+
+from ._utterances import (
+    Part,
+    are_paths,
+    are_waveforms,
+    as_list,
+    raise_problems,
+    read_recording,
+    read_waveform,
+    silence,
+    warn_of,
+)
+from .audio import LEVELS, prepare_waveform
+from .exceptions import AudioError, AudioFileError, SilentAudioWarning
+
+
+class MFCCTransformer(TransformerMixin, BaseEstimator):
+    """Mel-frequency cepstral coefficients (MFCCs) as LIGHT-SERNET hears them.
+
+    Each utterance is read, cut to `duration` around its middle, levelled and zero-padded; then
+    come magnitude spectra of overlapping frames, HTK mel bands, a logarithm, and a DCT-II. Rows
+    are independent of each other: an utterance alone gives what it gives in a batch.
+
+    Parameters
+    ----------
+    sample_rate : int, default=16000
+        Sample rate in Hz. Recordings are resampled to it; waveforms must have it.
+    duration : float or None, default=3.0
+        Length of every utterance, in s: longer ones are cut, shorter ones zero-padded. None keeps
+        each utterance's own length; `transform` then returns a list of arrays.
+    n_mfcc : int, default=40
+        Number of coefficients kept, at most `n_mels`.
+    n_mels : int, default=128
+        Number of mel bands.
+    n_fft : int, default=1024
+        Length of the Fourier transform, in samples, at least `frame_length`.
+    frame_length : int, default=1024
+        Length of a frame, in samples.
+    hop_length : int, default=256
+        Samples from the start of a frame to the start of the next.
+    fmin : float, default=40.0
+        Lower edge of the lowest mel band, in Hz.
+    fmax : float, default=7600.0
+        Upper edge of the highest mel band, in Hz, at most half of `sample_rate`.
+    window : str or tuple, default="hamming"
+        Window that each frame is multiplied by, as `scipy.signal.get_window` names it.
+    log_offset : float, default=1e-6
+        Added to the mel bands before the logarithm, so that silence stays finite.
+    clip : float or None, default=10.0
+        Coefficients are clipped to [-clip, clip]; None keeps them as they are.
+    level : {"percentile", "peak"} or None, default="percentile"
+        How the cut waveform is levelled: by the 99.9th percentile of its absolute samples, as the
+        published code does, by its peak, as the paper says, or not at all.
+    n_jobs : int or None, default=None
+        Number of threads that share the utterances; -1 takes all processors.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of samples a row, only after fitting on a 2-D array.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, only after fitting on a DataFrame of waveforms.
+
+    See Also
+    --------
+    make_light_sernet : The Pipeline of this transformer and the classifier.
+
+    Notes
+    -----
+    The defaults are the paper's words where it has them (Hamming window, 40 to 7600 Hz) and the
+    constants of its published code elsewhere. The transformer learns nothing: it can transform
+    without being fitted, and `set_params` takes effect at the next `transform`.
+
+    References
+    ----------
+    A. Aftab, A. Morsali, S. Ghaemmaghami, B. Champagne: "LIGHT-SERNET: A lightweight fully
+    convolutional neural network for speech emotion recognition", ICASSP 2022, section 2.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser import MFCCTransformer
+    >>> waveforms = [np.sin(np.arange(n) / 20) for n in (20_000, 60_000)]
+    >>> MFCCTransformer().fit_transform(waveforms).shape
+    (2, 184, 40)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "sample_rate": [Interval(Integral, 1, None, closed="left")],
+        "duration": [Interval(Real, 0, None, closed="neither"), None],
+        "n_mels": [Interval(Integral, 1, None, closed="left")],
+        "n_fft": [Interval(Integral, 2, None, closed="left")],
+        "hop_length": [Interval(Integral, 1, None, closed="left")],
+        "window": [str, tuple],
+        "log_offset": [Interval(Real, 0, None, closed="neither")],
+        "clip": [Interval(Real, 0, None, closed="neither"), None],
+        "level": [StrOptions(set(LEVELS)), None],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        sample_rate: int = 16000,
+        duration: float | None = 3.0,
+        n_mfcc: int = 40,
+        n_mels: int = 128,
+        n_fft: int = 1024,
+        frame_length: int = 1024,
+        hop_length: int = 256,
+        fmin: float = 40.0,
+        fmax: float = 7600.0,
+        window: str | tuple = "hamming",
+        log_offset: float = 1e-6,
+        clip: float | None = 10.0,
+        level: str | None = "percentile",
+        n_jobs: int | None = None,
+    ):
+        self.sample_rate = sample_rate
+        self.duration = duration
+        self.n_mfcc = n_mfcc
+        self.n_mels = n_mels
+        self.n_fft = n_fft
+        self.frame_length = frame_length
+        self.hop_length = hop_length
+        self.fmin = fmin
+        self.fmax = fmax
+        self.window = window
+        self.log_offset = log_offset
+        self.clip = clip
+        self.level = level
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
+        """Check the parameters and the kind of input; nothing is learnt from it.
+
+        Parameters
+        ----------
+        X : list of paths, list of array-like, or array-like of shape (n_samples, n_timestamps)
+            Recordings or waveforms, as in `transform`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : MFCCTransformer
+            The transformer itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, or `X` is none of the kinds that are taken.
+        """
+        self._check_parameters()
+        self._utterances(X, reset=True)
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+        """Compute the MFCCs of each utterance.
+
+        Parameters
+        ----------
+        X : list of paths, list of array-like, or array-like of shape (n_samples, n_timestamps)
+            Paths of recordings, 1-D waveforms of any lengths at `sample_rate`, or a 2-D array
+            of waveforms as wide as the one in `fit`.
+
+        Returns
+        -------
+        mfcc : ndarray of shape (n_samples, n_frames, n_mfcc), dtype float32
+            With `duration=None`, a list of n_samples arrays of shape (n_frames_i, n_mfcc).
+
+        Raises
+        ------
+        AudioFileError
+            If recordings cannot be used; the message names the first ten and the count.
+        AudioError
+            If waveforms cannot be used, likewise.
+        ValueError
+            If a parameter is out of range, or `X` is none of the kinds that are taken.
+
+        Warns
+        -----
+        TruncatedAudioWarning
+            If a WAV file holds fewer samples than its header promises.
+        SilentAudioWarning
+            If an utterance is silent where it was cut.
+        """
+        self._check_parameters()
+        utterances, read = self._utterances(X, reset=False)
+        n_jobs = min(effective_n_jobs(self.n_jobs), len(utterances))
+        parts = Parallel(n_jobs=n_jobs, prefer="threads")(
+            delayed(self._compute_part)(range(len(utterances))[rows], utterances, read)
+            for rows in gen_even_slices(len(utterances), n_jobs)
+        )
+        raise_problems([problem for part in parts for problem in part.problems])
+        warn_of([note for part in parts for note in part.notes])
+        arrays = [array for part in parts for array in part.arrays]
+        return arrays if self.duration is None else np.stack(arrays)
+
+    def _compute_part(self, rows: range, utterances: Sequence, read: Callable) -> Part:
+        """Compute utterance by utterance, and go on behind a bad one so that all are reported."""
+        part = Part()
+        for row in rows:
+            try:
+                waveform, note = read(row, utterances[row])
+            except (AudioError, AudioFileError) as problem:
+                part.problems.append(problem)
+                continue
+            if note is not None:
+                part.notes.append(note)
+            prepared = prepare_waveform(
+                waveform,
+                n_samples=self._n_samples(),
+                min_samples=self.frame_length,
+                level=self.level,
+            )
+            if not prepared.any():
+                part.notes.append(SilentAudioWarning(silence(row, utterances[row])))
+            part.arrays.append(self._mfcc(prepared))
+        return part
+
+    def _mfcc(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the MFCCs of one waveform, of shape (n_frames, n_mfcc)."""
+        frames = np.lib.stride_tricks.sliding_window_view(prepared, self.frame_length)
+        frames = frames[:: self.hop_length] * _window(self.window, self.frame_length)
+        spectra = np.abs(fft.rfft(frames, n=self.n_fft, axis=-1))
+        mel = spectra @ mel_matrix(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
+        mfcc = np.log(mel + np.float32(self.log_offset)) @ dct_matrix(self.n_mels, self.n_mfcc)
+        return mfcc if self.clip is None else np.clip(mfcc, -self.clip, self.clip)
+
+    def _n_samples(self) -> int | None:
+        return None if self.duration is None else round(self.duration * self.sample_rate)
+
+    def _utterances(self, X: Any, *, reset: bool) -> tuple[Sequence, Callable]:
+        """Return the utterances of `X` and the function that reads one as a waveform."""
+        if isinstance(X, str | os.PathLike):
+            raise TypeError(
+                f"{type(self).__name__} takes a list of recordings. Got the single path '{X}' "
+                "instead; put it into a list."
+            )
+        items = as_list(X)
+        if items is not None and are_paths(items):
+            return items, partial(read_recording, sample_rate=self.sample_rate)
+        if items is not None and are_waveforms(items):
+            return items, read_waveform
+        # not cast here, so that PCM integers keep their scale
+        return validate_data(self, X, reset=reset, dtype="numeric"), read_waveform
+
+    def _check_parameters(self) -> None:
+        self._validate_params()
+        self._check_range("n_mfcc", 1, self.n_mels, Integral)
+        self._check_range("frame_length", 1, self.n_fft, Integral)
+        self._check_range("fmax", 0, self.sample_rate / 2, Real)
+        self._check_range("fmin", 0, self.fmax, Real)
+        n_samples = self._n_samples()
+        if n_samples is not None and n_samples < self.frame_length:
+            shortest = self.frame_length / self.sample_rate
+            raise ValueError(
+                f"The 'duration' parameter of {type(self).__name__} must be at least one frame "
+                f"({shortest:g} s). Got {self.duration!r} instead."
+            )
+        try:
+            _window(self.window, self.frame_length)
+        except ValueError as error:
+            raise ValueError(
+                f"The 'window' parameter of {type(self).__name__} must be a window that "
+                f"scipy.signal.get_window knows. Got {self.window!r} instead."
+            ) from error
+
+    def _check_range(self, name: str, low: float, high: float, kind: type) -> None:
+        """Check a parameter whose range depends on another one."""
+        value = getattr(self, name)
+        if not isinstance(value, kind) or isinstance(value, bool) or not low <= value <= high:
+            noun = "an int" if kind is Integral else "a float"
+            raise ValueError(
+                f"The {name!r} parameter of {type(self).__name__} must be {noun} in the range "
+                f"[{low:g}, {high:g}]. Got {value!r} instead."
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []  # always float32
+        return tags
+
+
+@lru_cache(maxsize=16)
+def _window(window: str | tuple, frame_length: int) -> NDArray[np.float32]:
+    return signal.get_window(window, frame_length).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def mel_matrix(
+    sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float
+) -> NDArray[np.float32]:
+    """Return the HTK mel bands without area normalisation.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Sample rate in Hz.
+    n_fft : int
+        Length of the Fourier transform, in samples.
+    n_mels : int
+        Number of mel bands.
+    fmin, fmax : float
+        Edges of the lowest and the highest band, in Hz.
+
+    Returns
+    -------
+    matrix : ndarray of shape (n_fft // 2 + 1, n_mels), dtype float32
+        Weights of the spectrum's bins in each band.
+    """
+    import librosa
+
+    matrix = librosa.filters.mel(
+        sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=True, norm=None
+    )
+    return np.ascontiguousarray(matrix.T, dtype=np.float32)
+
+
+@lru_cache(maxsize=16)
+def dct_matrix(n_mels: int, n_mfcc: int) -> NDArray[np.float32]:
+    """Return the DCT-II that turns log mel bands into MFCCs, scaled by 1 / sqrt(2 n_mels).
+
+    Parameters
+    ----------
+    n_mels : int
+        Number of mel bands.
+    n_mfcc : int
+        Number of coefficients.
+
+    Returns
+    -------
+    matrix : ndarray of shape (n_mels, n_mfcc), dtype float32
+        One column a coefficient.
+    """
+    matrix = fft.dct(np.eye(n_mels), type=2, axis=1)[:, :n_mfcc] / np.sqrt(2 * n_mels)
+    return np.ascontiguousarray(matrix, dtype=np.float32)

@@ -1,0 +1,109 @@
+"""The LIGHT-SERNET graph in plain Keras: Body I, Body II, Head; nothing else."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import layers
+
+if keras.backend.backend() == "tensorflow":
+    from ._tensorflow import FusedBatchNormalization as BatchNormalization
+else:
+    from keras.layers import BatchNormalization
+
+# Kernel sizes over (time, frequency) of Body I's parallel convolutions, by what each one sees.
+PATHS = {"temporal": (11, 1), "spectral": (1, 9), "spectro-temporal": (3, 3)}
+_BODY_1_FILTERS = 96
+# Filters, kernel size and pooling of each local feature learning block of Body II.
+_BODY_2 = ((64, 3, (2, 2)), (96, 3, (2, 2)), (128, 3, (2, 1)), (160, 3, (2, 1)), (320, 1, None))
+
+
+def build_light_sernet(
+    n_classes: int,
+    *,
+    n_mfcc: int = 40,
+    paths: Sequence[str] = tuple(PATHS),
+    dropout: float = 0.3,
+    l2: float = 1e-6,
+    seed: int = 0,
+) -> keras.Model:
+    """Build the network, for utterances of any number of frames.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of emotions.
+    n_mfcc : int, default=40
+        Number of coefficients a frame.
+    paths : sequence of {"temporal", "spectral", "spectro-temporal"}
+        The parallel convolutions of Body I. Together they have 96 filters, however many they are.
+    dropout : float, default=0.3
+        Share of the 320 features that is dropped in training before the Head.
+    l2 : float, default=1e-6
+        L2 penalty on the kernels of Body II.
+    seed : int, default=0
+        Seed of the initial weights and of the dropout.
+
+    Returns
+    -------
+    network : keras.Model
+        From (n_samples, n_frames, n_mfcc) to probabilities of shape (n_samples, n_classes); not
+        compiled.
+
+    Notes
+    -----
+    One normalisation, activation and pooling behind the concatenation of the paths computes what
+    one behind each path does, since all of them act on each channel by itself; it reads and
+    writes the memory fewer times.
+
+    References
+    ----------
+    A. Aftab et al., "LIGHT-SERNET", ICASSP 2022, sections 2.2 to 2.4 and figure 1.
+    """
+    seeds = iter(np.random.SeedSequence(seed).generate_state(len(paths) + len(_BODY_2) + 2))
+
+    def initializer() -> keras.initializers.Initializer:
+        return keras.initializers.GlorotUniform(seed=int(next(seeds)))
+
+    mfcc = keras.Input((None, n_mfcc), name="mfcc")
+    hidden = layers.Reshape((-1, n_mfcc, 1), name="one_channel")(mfcc)
+    parallel = [
+        layers.Conv2D(
+            _BODY_1_FILTERS // len(paths),
+            PATHS[path],
+            padding="same",
+            kernel_initializer=initializer(),
+            name=f"body_1_{path}",
+        )(hidden)
+        for path in paths
+    ]
+    hidden = layers.Concatenate(name="body_1")(parallel) if len(paths) > 1 else parallel[0]
+    hidden = _normalize_and_pool(hidden, (2, 2), "body_1")
+    for block, (filters, kernel_size, pool_size) in enumerate(_BODY_2, start=1):
+        name = f"body_2_{block}"
+        hidden = layers.Conv2D(
+            filters,
+            kernel_size,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=initializer(),
+            kernel_regularizer=keras.regularizers.L2(l2),
+            name=name,
+        )(hidden)
+        hidden = _normalize_and_pool(hidden, pool_size, name)
+    hidden = layers.Dropout(dropout, seed=int(next(seeds)), name="dropout")(hidden)
+    probabilities = layers.Dense(
+        n_classes, activation="softmax", kernel_initializer=initializer(), name="emotion"
+    )(hidden)
+    return keras.Model(mfcc, probabilities, name="light_sernet")
+
+
+def _normalize_and_pool(
+    hidden: keras.KerasTensor, pool_size: tuple[int, int] | None, name: str
+) -> keras.KerasTensor:
+    """Apply batch normalisation, ReLU and average pooling (over everything if no size is given)."""
+    hidden = BatchNormalization(name=f"{name}_normalization")(hidden)
+    hidden = layers.ReLU(name=f"{name}_relu")(hidden)
+    if pool_size is None:
+        return layers.GlobalAveragePooling2D(name=f"{name}_pooling")(hidden)
+    return layers.AveragePooling2D(pool_size, padding="same", name=f"{name}_pooling")(hidden)

@@ -1,0 +1,80 @@
+"""make_light_sernet: features and network as one Pipeline, and the named recipes."""
+
+from types import MappingProxyType
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from .classifier import LightSERNetClassifier
+from .mfcc import MFCCTransformer
+
+RECIPES = MappingProxyType(
+    {
+        "short": {"epochs": 40, "learning_rate": 1e-3, "learning_rate_schedule": "cosine"},
+        "paper": {"epochs": 300, "learning_rate": 1e-4, "learning_rate_schedule": "step"},
+    }
+)
+
+
+def make_light_sernet(
+    *,
+    recipe: str = "short",
+    duration: float | None = 3.0,
+    random_state: int | None = None,
+    n_jobs: int | None = None,
+    **classifier_params: Any,
+) -> Pipeline:
+    """Make the Pipeline from recordings or waveforms to emotions.
+
+    Parameters
+    ----------
+    recipe : {"short", "paper"}, default="short"
+        How the network is trained. `"short"`: 40 epochs at a learning rate of 1e-3 with a cosine
+        schedule. `"paper"`: 300 epochs at 1e-4 with steps, as published.
+    duration : float or None, default=3.0
+        Length of every utterance, in s; None keeps each utterance's own length.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the classifier.
+    n_jobs : int or None, default=None
+        Number of threads that compute the MFCCs.
+    **classifier_params : dict
+        Parameters of `LightSERNetClassifier`, such as `loss="focal"`; they override the recipe.
+
+    Returns
+    -------
+    model : sklearn.pipeline.Pipeline
+        Steps `"mfcc"` (`MFCCTransformer`) and `"classifier"` (`LightSERNetClassifier`).
+
+    Raises
+    ------
+    ValueError
+        If there is no such recipe.
+
+    See Also
+    --------
+    MFCCTransformer : The first step, with the parameters of the features.
+    LightSERNetClassifier : The second step, with the parameters of the network.
+
+    References
+    ----------
+    A. Aftab et al., "LIGHT-SERNET", ICASSP 2022.
+
+    Examples
+    --------
+    >>> from skser import make_light_sernet
+    >>> model = make_light_sernet(loss="focal", epochs=20, random_state=0)
+    >>> model.get_params()["classifier__learning_rate"]
+    0.001
+    """
+    if recipe not in RECIPES:
+        raise ValueError(
+            f"The 'recipe' parameter of make_light_sernet must be a str among {set(RECIPES)}. "
+            f"Got {recipe!r} instead."
+        )
+    params = {**RECIPES[recipe], "random_state": random_state, **classifier_params}
+    return Pipeline(
+        [
+            ("mfcc", MFCCTransformer(duration=duration, n_jobs=n_jobs)),
+            ("classifier", LightSERNetClassifier(**params)),
+        ]
+    )

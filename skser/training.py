@@ -1,0 +1,171 @@
+"""Batches of equal length, and the loops over them: training and prediction.
+
+Keras' own `fit` infers the shape of all batches from the first two, so it cannot take
+utterances that keep their lengths; these loops call its `train_on_batch` instead.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .callbacks import report_epoch
+from .exceptions import TrainingError
+from .schedules import SCHEDULES
+
+if TYPE_CHECKING:
+    import keras
+
+MFCCs = NDArray[np.float32] | list[NDArray[np.float32]]
+"""An array of shape (n_samples, n_frames, n_mfcc), or a list of (n_frames_i, n_mfcc) arrays."""
+
+
+def train(
+    model: "keras.Model",
+    X: MFCCs,
+    y: NDArray[np.int64],
+    sample_weight: NDArray[np.float32] | None,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    schedule: str | None,
+    generator: np.random.Generator,
+) -> dict[str, list[float]]:
+    """Train a compiled network for a number of epochs.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The compiled network.
+    X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
+        MFCCs.
+    y : ndarray of int of shape (n_samples,)
+        Labels.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Weight of each utterance in the loss.
+    epochs, batch_size : int
+        Number of passes over the utterances, and of utterances a step.
+    learning_rate : float
+        Learning rate that the schedule starts from.
+    schedule : {"step", "cosine"} or None
+        How the learning rate goes down.
+    generator : numpy.random.Generator
+        Draws the order of the utterances.
+
+    Returns
+    -------
+    history : dict of str to list of float
+        "loss", "accuracy", "learning_rate" and "seconds" of each epoch.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is not finite after an epoch.
+    """
+    history: dict[str, list[float]] = defaultdict(list)
+    for epoch in range(epochs):
+        start = perf_counter()
+        rate = SCHEDULES[schedule](epoch, epochs=epochs, learning_rate=learning_rate)
+        model.optimizer.learning_rate = rate
+        logs = _train_epoch(model, X, y, sample_weight, batch_size, generator)
+        if not np.isfinite(logs["loss"]):
+            raise TrainingError(
+                f"Training diverged: the loss is {logs['loss']} after epoch {epoch + 1} of "
+                f"{epochs}; lower the 'learning_rate' parameter. Got {learning_rate!r}."
+            )
+        logs |= {"learning_rate": rate, "seconds": perf_counter() - start}
+        for name, value in logs.items():
+            history[name].append(value)
+        report_epoch(epoch + 1, epochs, logs)
+    return dict(history)
+
+
+def _train_epoch(
+    model: "keras.Model",
+    X: MFCCs,
+    y: NDArray[np.int64],
+    sample_weight: NDArray[np.float32] | None,
+    batch_size: int,
+    generator: np.random.Generator,
+) -> dict[str, float]:
+    """Train for one epoch and return the means over its utterances."""
+    sums: dict[str, float] = defaultdict(float)
+    for rows in training_batches(X, batch_size, generator):
+        weight = None if sample_weight is None else sample_weight[rows]
+        logs = model.train_on_batch(_gather(X, rows), y[rows], weight, return_dict=True)
+        for name, value in logs.items():  # of this batch alone
+            sums[name] += float(value) * len(rows)
+    return {name: total / len(X) for name, total in sums.items()}
+
+
+def predict(model: "keras.Model", X: MFCCs, *, batch_size: int) -> NDArray[np.float32]:
+    """Predict in batches of utterances that have the same number of frames.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The network.
+    X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
+        MFCCs.
+    batch_size : int
+        Number of utterances at a time.
+
+    Returns
+    -------
+    probabilities : ndarray of shape (n_samples, n_classes), dtype float32
+        One row an utterance, in their order.
+    """
+    probabilities = np.empty((len(X), model.output_shape[-1]), dtype=np.float32)
+    n_frames = np.array([len(mfcc) for mfcc in X])
+    for length in np.unique(n_frames):
+        same = np.flatnonzero(n_frames == length)
+        for rows in _slices(same, batch_size):
+            probabilities[rows] = model.predict_on_batch(_gather(X, rows))
+    return probabilities
+
+
+def training_batches(
+    X: MFCCs, batch_size: int, generator: np.random.Generator
+) -> Iterator[NDArray[np.intp]]:
+    """Yield the rows of each batch of one epoch, in random order.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
+        MFCCs. In a list, utterances of about the same length share a batch.
+    batch_size : int
+        Number of utterances a batch; the last one may have fewer.
+    generator : numpy.random.Generator
+        Draws the order.
+
+    Yields
+    ------
+    rows : ndarray of int
+        Rows of `X`.
+    """
+    order = generator.permutation(len(X))
+    if not isinstance(X, list):
+        yield from _slices(order, batch_size)
+        return
+    lengths = np.array([len(X[row]) for row in order])
+    by_length = order[np.argsort(lengths, kind="stable")]
+    batches = list(_slices(by_length, batch_size))
+    yield from (batches[index] for index in generator.permutation(len(batches)))
+
+
+def _slices(rows: NDArray[np.intp], batch_size: int) -> Iterator[NDArray[np.intp]]:
+    for start in range(0, len(rows), batch_size):
+        yield rows[start : start + batch_size]
+
+
+def _gather(X: MFCCs, rows: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float32]:
+    """Stack utterances, cut around their middle to the shortest of them."""
+    if not isinstance(X, list):
+        return X[rows]
+    n_frames = min(len(X[row]) for row in rows)
+    starts = [(len(X[row]) - n_frames) // 2 for row in rows]
+    return np.stack([X[row][at : at + n_frames] for row, at in zip(rows, starts, strict=True)])
