@@ -10,6 +10,8 @@ _getattr, __dir__, _names = _lazy.attach(
     submod_attrs={
         "classifier": ["LightSERNetClassifier"],
         "mfcc": ["MFCCTransformer"],
+        "evaluation": ["evaluate"],
+        "persistence": ["load", "save"],
         "pipeline": ["make_light_sernet"],
     },
 )

@@ -3,6 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 EpochListener = Callable[[int, int, dict[str, float]], None]
 """Called with the number of finished epochs, the number of all epochs, and the last one's logs."""
@@ -47,6 +51,45 @@ def report_epoch(n_finished: int, n_epochs: int, logs: dict[str, float]) -> None
         listener(n_finished, n_epochs, logs)
 
 
+class FoldBar:
+    """A progress bar over folds that moves with the epochs inside them.
+
+    Parameters
+    ----------
+    n_folds : int
+        Number of all folds.
+    n_finished : int, default=0
+        Number of folds that are finished already.
+    """
+
+    def __init__(self, n_folds: int, n_finished: int = 0):
+        self._bar = _make_bar("Folds")
+        self._finished = n_finished
+        self._task = self._bar.add_task("", total=n_folds, completed=n_finished)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        self._listening = listen_to_epochs(self._show_epoch)
+        self._listening.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._listening.__exit__(*error)
+        self._bar.stop()
+
+    def finish_fold(self) -> None:
+        """Move to the next fold."""
+        self._finished += 1
+        self._bar.update(self._task, completed=self._finished)
+
+    def _show_epoch(self, n_finished: int, n_epochs: int, logs: dict[str, float]) -> None:
+        self._bar.update(
+            self._task,
+            completed=self._finished + n_finished / n_epochs,
+            description=f"epoch {n_finished}/{n_epochs}, loss {logs['loss']:.3f}",
+        )
+
+
 @contextmanager
 def epoch_bar(n_epochs: int) -> Iterator[None]:
     """Show the epochs that are fitted inside the `with` block, with the time left.
@@ -61,18 +104,31 @@ def epoch_bar(n_epochs: int) -> Iterator[None]:
     None
         Nothing.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
-
-    columns = (TextColumn("Epochs"), BarColumn(), MofNCompleteColumn(), TimeLeft())
-    with Progress(*columns, TextColumn("{task.description}"), console=Console(stderr=True)) as bar:
+    outer = _listener.get()
+    with _make_bar("Epochs") as bar:
         task = bar.add_task("", total=n_epochs)
 
         def show(n_finished: int, n_epochs: int, logs: dict[str, float]) -> None:
             bar.update(task, completed=n_finished, description=f"loss {logs['loss']:.3f}")
-            report(n_finished, n_epochs, logs)
+            if outer is not None:
+                outer(n_finished, n_epochs, logs)
 
-        report = _listener.get() or (lambda *_: None)
         with listen_to_epochs(show):
             yield
+
+
+def _make_bar(what: str) -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as TimeLeftColumn
+
+    return Progress(
+        TextColumn(what),
+        BarColumn(),
+        TextColumn("{task.completed:.1f}/{task.total}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeLeftColumn(),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+    )

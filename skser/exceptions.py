@@ -43,3 +43,7 @@ class IncompleteCorpusWarning(UserWarning):
 
 class TrainingError(SkserError, ValueError):
     """A network cannot be trained with these parameters on these data."""
+
+
+class MissingClassWarning(UserWarning):
+    """The training speakers of a fold lack an emotion that the corpus has."""

@@ -1,0 +1,228 @@
+"""The folder of an evaluation: each finished fold on disk at once, and what it was made with."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
+
+from ._version import __version__
+from .exceptions import EvaluationError
+
+_PACKAGES = ("keras", "librosa", "numpy", "scikeras", "scikit-learn", "tensorflow")
+# What changes how a run goes, and not what comes out of it.
+_NEUTRAL_PARAMS = ("n_jobs", "verbose")
+
+
+class FoldStore:
+    """Folds in a folder: written one by one, read back when a run is resumed.
+
+    Parameters
+    ----------
+    folder : path-like
+        Created when it is missing.
+    settings : dict
+        What the folds are made with; plain JSON.
+    resume : bool
+        Whether to go on with the folds that the folder holds.
+
+    Raises
+    ------
+    EvaluationError
+        If the folder holds a run and `resume` is False, or one with other settings.
+    """
+
+    def __init__(self, folder: str | os.PathLike, settings: Mapping[str, Any], *, resume: bool):
+        self.folder = Path(folder)
+        self._folds = self.folder / "folds"
+        path = self.folder / "settings.json"
+        if path.exists():
+            if not resume:
+                raise EvaluationError(
+                    f"The folder '{folder}' already holds an evaluation; resume it "
+                    "(resume=True, --resume) or give another folder."
+                )
+            _check_same(read_json(path), settings, folder)
+        self._folds.mkdir(parents=True, exist_ok=True)
+        write_json(path, settings)
+
+    def read(self, name: str) -> dict | None:
+        """Return a fold, or None if it is not finished.
+
+        Parameters
+        ----------
+        name : str
+            Name of the fold.
+
+        Returns
+        -------
+        fold : dict or None
+            What `write` was given.
+        """
+        path = self._path(name)
+        return read_json(path) if path.exists() else None
+
+    def write(self, name: str, fold: Mapping[str, Any]) -> None:
+        """Write a finished fold in one step.
+
+        Parameters
+        ----------
+        name : str
+            Name of the fold.
+        fold : dict
+            Plain JSON.
+        """
+        write_json(self._path(name), fold)
+
+    def _path(self, name: str) -> Path:
+        # Speakers may be called anything, files may not.
+        safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+        if safe != name:
+            safe += "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
+        return self._folds / f"{safe}.json"
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    content : object
+        What it holds.
+
+    Raises
+    ------
+    EvaluationError
+        If it is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EvaluationError(f"The file '{path}' cannot be read as JSON: {error}.") from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    content : object
+        Plain JSON.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    temporary.replace(path)
+
+
+def describe_corpus(corpus: Bunch) -> dict[str, Any]:
+    """Describe a corpus for the settings, with a fingerprint of its utterances.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        The corpus.
+
+    Returns
+    -------
+    description : dict
+        Name, counts, emotions, speakers and fingerprint.
+    """
+    digest = hashlib.sha256()
+    for utterance, label, speaker in zip(corpus.data, corpus.target, corpus.groups, strict=True):
+        if isinstance(utterance, str):
+            path = Path(utterance)
+            size = path.stat().st_size if path.exists() else "missing"
+            digest.update(f"{path.name} {size}".encode())
+        else:
+            digest.update(np.ascontiguousarray(utterance).tobytes())
+        digest.update(f" {label} {speaker}\n".encode())
+    return {
+        "name": corpus.get("name", "corpus"),
+        "n_utterances": len(corpus.target),
+        "emotions": np.unique(corpus.target).tolist(),
+        "speakers": np.unique(corpus.groups).tolist(),
+        "fingerprint": digest.hexdigest(),
+    }
+
+
+def describe_model(model: BaseEstimator) -> dict[str, Any]:
+    """Describe an estimator by its parameters, those of its parts included.
+
+    Parameters
+    ----------
+    model : estimator
+        The estimator.
+
+    Returns
+    -------
+    description : dict
+        Parameters as plain JSON; what JSON lacks is given as it prints.
+    """
+    params = {
+        name: value
+        for name, value in model.get_params(deep=True).items()
+        if name.split("__")[-1] not in _NEUTRAL_PARAMS
+        and not hasattr(value, "get_params")
+        and name != "steps"
+    }
+    return {"class": type(model).__name__, **{name: _plain(v) for name, v in params.items()}}
+
+
+def describe_machine() -> dict[str, str]:
+    """Describe the versions and the backend that a result depends on.
+
+    Returns
+    -------
+    description : dict of str to str
+        Versions by package, the backend of Keras, and the processor's architecture.
+    """
+    versions = {package: version(package) for package in _PACKAGES}
+    return {
+        "skser": __version__,
+        "python": platform.python_version(),
+        **versions,
+        "keras_backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
+        "machine": platform.machine(),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as JSON would give it back."""
+    try:
+        return json.loads(json.dumps(value))
+    except TypeError:
+        return repr(value)
+
+
+def _check_same(old: dict, new: Mapping[str, Any], folder: str | os.PathLike) -> None:
+    """Refuse to mix folds that were made with different settings."""
+    differences = sorted(_differences(old, new))
+    if differences:
+        raise EvaluationError(
+            f"The folder '{folder}' holds an evaluation with other settings, so it cannot be "
+            f"resumed: {'; '.join(differences[:10])}. Give another folder."
+        )
+
+
+def _differences(old: Any, new: Any, name: str = "") -> list[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return [
+            difference
+            for key in {**old, **new}
+            for difference in _differences(old.get(key), new.get(key), f"{name}.{key}".strip("."))
+        ]
+    return [] if old == new else [f"{name} was {old!r}, now {new!r}"]

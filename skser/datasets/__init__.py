@@ -1,0 +1,12 @@
+"""Corpora of emotional speech: `load_*` reads, `fetch_*` downloads, `make_*` synthesises."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "_base": ["make_bunch"],
+        "_emodb": ["fetch_emodb", "load_emodb"],
+        "_synthetic": ["make_emotional_speech"],
+    },
+)

@@ -1,0 +1,218 @@
+"""Keep fitted models in one file without pickle: nothing in it is executed on loading."""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from ._store import describe_machine
+from .classifier import LightSERNetClassifier
+from .exceptions import ModelFileError
+from .mfcc import MFCCTransformer
+
+_FORMAT = "skser model"
+_FORMAT_VERSION = 1
+_MEMBERS = ("model.json", "weights.npz")
+_MAX_MEMBER_SIZE = 64 * 2**20  # bytes; the network's weights take 1.9 MB
+_STEPS = {"mfcc": MFCCTransformer, "classifier": LightSERNetClassifier}
+
+
+def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> None:
+    """Write a fitted model to one file.
+
+    Parameters
+    ----------
+    model : Pipeline or LightSERNetClassifier
+        A fitted Pipeline of `make_light_sernet`, or its classifier alone.
+    path : path-like
+        The file, by custom `*.skser`. It is written whole or not at all.
+
+    Raises
+    ------
+    TypeError
+        If the model is of another kind, or a parameter or label is no plain value.
+    NotFittedError
+        If the model was not fitted.
+
+    Notes
+    -----
+    The file is a ZIP archive of `model.json` (parameters, labels, versions), `weights.npz`
+    (the network's arrays) and `checksums.json`. The state of the optimizer is not kept.
+
+    Examples
+    --------
+    >>> import skser
+    >>> skser.save(model, "model.skser")  # doctest: +SKIP
+    >>> model = skser.load("model.skser")  # doctest: +SKIP
+    """
+    steps = _steps_of(model)
+    classifier = steps["classifier"]
+    check_is_fitted(classifier)
+    weights = classifier.keras_classifier_.model_.weights
+    settings = {
+        "format": _FORMAT,
+        "format_version": _FORMAT_VERSION,
+        "params": {name: _json_params(name, step) for name, step in steps.items()},
+        "classes": classifier.classes_.tolist(),
+        "classes_dtype": classifier.classes_.dtype.str,
+        "n_mfcc": classifier.n_features_in_,
+        "history": classifier.history_,
+        "weights": [weight.path for weight in weights],
+        "versions": describe_machine(),
+    }
+    arrays = io.BytesIO()
+    np.savez(arrays, *[np.asarray(weight) for weight in weights])
+    members = {
+        "model.json": json.dumps(settings, indent=1, ensure_ascii=False).encode(),
+        "weights.npz": arrays.getvalue(),
+    }
+    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+        archive.writestr("checksums.json", json.dumps(checksums, indent=1))
+    temporary.replace(path)
+
+
+def load(path: str | os.PathLike) -> Pipeline | LightSERNetClassifier:
+    """Read a fitted model from a file that `save` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    model : Pipeline or LightSERNetClassifier
+        The fitted model, of the kind that was saved. It predicts what the saved one predicts.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, foreign, altered, or of a newer format. Nothing of it is executed.
+    """
+    path = Path(path)
+    members = _read_members(path)
+    settings = _parse_settings(members["model.json"], path)
+    try:
+        steps = {name: _STEPS[name](**params) for name, params in settings["params"].items()}
+        classifier = steps["classifier"]
+        for step in steps.values():
+            step._validate_params()
+        _restore(classifier, settings, _read_arrays(members["weights.npz"], settings))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(
+            f"The model file '{path}' does not describe a model that this skser can build: {error}."
+        ) from error
+    if len(steps) == 1:
+        return classifier
+    return Pipeline([(name, steps[name]) for name in _STEPS])
+
+
+def _steps_of(model: BaseEstimator) -> dict[str, BaseEstimator]:
+    """Return the steps by their names, or raise if it is not a model of this package."""
+    if isinstance(model, LightSERNetClassifier):
+        return {"classifier": model}
+    steps = dict(model.steps) if isinstance(model, Pipeline) else {}
+    if {name: type(step) for name, step in steps.items()} != _STEPS:
+        raise TypeError(
+            "skser.save takes a LightSERNetClassifier or a Pipeline as make_light_sernet makes "
+            f"it (steps 'mfcc' and 'classifier'). Got {model!r} instead."
+        )
+    return steps
+
+
+def _json_params(name: str, step: BaseEstimator) -> dict[str, Any]:
+    params = step.get_params(deep=False)
+    if isinstance(params.get("random_state"), np.random.RandomState):
+        params["random_state"] = None  # what it will draw next is no part of the model
+    try:
+        return json.loads(json.dumps(params, default=_plain_scalar))
+    except TypeError as error:
+        raise TypeError(f"A parameter of step '{name}' is no plain value: {error}.") from error
+
+
+def _plain_scalar(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} cannot be written as JSON")
+
+
+def _read_members(path: Path) -> dict[str, bytes]:
+    """Read the archive's members and compare them with their checksums."""
+    if not path.is_file():
+        raise ModelFileError(f"The model file '{path}' does not exist; check the path.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {info.filename: info.file_size for info in archive.infolist()}
+            if set(sizes) != {*_MEMBERS, "checksums.json"}:
+                raise ModelFileError(
+                    f"The file '{path}' is no model of skser; give one that skser.save wrote."
+                )
+            if max(sizes.values()) > _MAX_MEMBER_SIZE:
+                raise ModelFileError(f"The model file '{path}' is too large to be one of skser.")
+            members = {name: archive.read(name) for name in sizes}
+        checksums = json.loads(members["checksums.json"])
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, ValueError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(
+            f"The file '{path}' is no model of skser, or it is damaged: {error}."
+        ) from error
+    for name in _MEMBERS:
+        if not isinstance(checksums, dict) or checksums.get(name) != _sha256(members[name]):
+            raise ModelFileError(
+                f"The model file '{path}' was altered: '{name}' does not match its checksum."
+            )
+    return members
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _parse_settings(content: bytes, path: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(content)
+    except ValueError as error:
+        raise ModelFileError(f"The model file '{path}' is damaged: {error}.") from error
+    if not isinstance(settings, dict) or settings.get("format") != _FORMAT:
+        raise ModelFileError(f"The file '{path}' is no model of skser.")
+    if settings.get("format_version") != _FORMAT_VERSION:
+        raise ModelFileError(
+            f"The model file '{path}' has format {settings.get('format_version')}, and this "
+            f"skser reads format {_FORMAT_VERSION}; install a newer skser."
+        )
+    return settings
+
+
+def _read_arrays(content: bytes, settings: dict[str, Any]) -> list[NDArray]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return [archive[f"arr_{index}"] for index in range(len(settings["weights"]))]
+
+
+def _restore(
+    classifier: LightSERNetClassifier, settings: dict[str, Any], arrays: list[NDArray]
+) -> None:
+    """Build the network and give it the saved weights."""
+    if classifier.class_weight is not None and settings["classes_dtype"][1] in "iu":
+        by_name = classifier.class_weight  # JSON knows no integer keys
+        if isinstance(by_name, dict):
+            classifier.class_weight = {int(label): w for label, w in by_name.items()}
+    classifier.classes_ = np.array(settings["classes"], dtype=settings["classes_dtype"])
+    classifier.n_features_in_ = settings["n_mfcc"]
+    classifier.history_ = settings["history"]
+    classifier.keras_classifier_ = classifier._make_keras_classifier(seed=0)
+    classifier.keras_classifier_.model_.set_weights(arrays)
