@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -143,7 +144,7 @@ def describe_corpus(corpus: Bunch) -> dict[str, Any]:
     """
     digest = hashlib.sha256()
     for utterance, label, speaker in zip(corpus.data, corpus.target, corpus.groups, strict=True):
-        if isinstance(utterance, str):
+        if isinstance(utterance, str | os.PathLike):
             path = Path(utterance)
             size = path.stat().st_size if path.exists() else "missing"
             digest.update(f"{path.name} {size}".encode())
@@ -153,8 +154,8 @@ def describe_corpus(corpus: Bunch) -> dict[str, Any]:
     return {
         "name": corpus.get("name", "corpus"),
         "n_utterances": len(corpus.target),
-        "emotions": np.unique(corpus.target).tolist(),
-        "speakers": np.unique(corpus.groups).tolist(),
+        "emotions": [str(label) for label in np.unique(corpus.target).tolist()],
+        "speakers": [str(speaker) for speaker in np.unique(corpus.groups).tolist()],
         "fingerprint": digest.hexdigest(),
     }
 
@@ -205,7 +206,7 @@ def _plain(value: Any) -> Any:
     try:
         return json.loads(json.dumps(value))
     except TypeError:
-        return repr(value)
+        return re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(value))  # the address is another each run
 
 
 def _check_same(old: dict, new: Mapping[str, Any], folder: str | os.PathLike) -> None:
@@ -225,4 +226,5 @@ def _differences(old: Any, new: Any, name: str = "") -> list[str]:
             for key in {**old, **new}
             for difference in _differences(old.get(key), new.get(key), f"{name}.{key}".strip("."))
         ]
-    return [] if old == new else [f"{name} was {old!r}, now {new!r}"]
+    same = old == new or repr(old) == repr(new)  # NaN is not equal to itself
+    return [] if same else [f"{name} was {old!r}, now {new!r}"]

@@ -1,4 +1,6 @@
-"""What only TensorFlow can do: fused batch normalisation and the process's threads."""
+"""What only TensorFlow can do: fused batch normalisation, one graph for all shapes, threads."""
+
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -46,6 +48,29 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def _move(self, average: keras.Variable, value: tf.Tensor) -> None:
         average.assign(average * self.momentum + value * (1 - self.momentum))
+
+
+def forward(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return the network's prediction as one graph for utterances of all lengths and numbers.
+
+    Keras' `predict_on_batch` traces a new graph for a new shape, which takes longer than the
+    prediction itself and makes TensorFlow warn.
+
+    Parameters
+    ----------
+    network : keras.Model
+        The network.
+
+    Returns
+    -------
+    predict : callable
+        From MFCCs of shape (n_samples, n_frames, n_mfcc) to probabilities.
+    """
+    if not hasattr(network, "_skser_forward"):
+        signature = [tf.TensorSpec(network.input_shape, tf.float32)]
+        graph = tf.function(lambda mfcc: network(mfcc, training=False), signature)
+        network._skser_forward = graph.get_concrete_function()  # freed with the network
+    return lambda mfcc: network._skser_forward(tf.convert_to_tensor(mfcc))
 
 
 def set_threads(n_threads: int) -> None:

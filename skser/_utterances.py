@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .audio import check_waveform, read_audio
-from .exceptions import SkserError
+from .exceptions import AudioError, SkserError
 
 _MAX_LISTED = 10
 
@@ -46,7 +46,8 @@ def raise_problems(problems: list[SkserError]) -> None:
 def warn_of(notes: list[Warning]) -> None:
     for kind in sorted({type(note) for note in notes}, key=str):
         of_kind = [note for note in notes if type(note) is kind]
-        warnings.warn(_listed(of_kind, "utterances deserve a warning"), kind, stacklevel=3)
+        message = _listed(of_kind, "utterances deserve a warning")
+        warnings.warn(message, kind, stacklevel=4)  # transform's caller, past set_output's wrapper
 
 
 def _listed(messages: Sequence[Exception], what: str) -> str:
@@ -69,7 +70,15 @@ def as_list(X: Any) -> list | None:
 
 
 def are_paths(items: list) -> bool:
-    return bool(items) and all(isinstance(item, str | os.PathLike) for item in items)
+    """Tell paths from waveforms, and refuse paths among which something else stands."""
+    paths = [isinstance(item, str | os.PathLike) for item in items]
+    if any(paths) and not all(paths):
+        row = paths.index(False)
+        raise AudioError(
+            f"Utterance {row} must be a path, as others of X are. Got {type(items[row]).__name__} "
+            "instead."
+        )
+    return any(paths)
 
 
 def are_waveforms(items: list) -> bool:

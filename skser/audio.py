@@ -11,8 +11,9 @@ from .exceptions import AudioError, AudioFileError, TruncatedAudioWarning
 
 LEVELS = ("percentile", "peak")
 
-# Sizes that programs write when they do not know the length (a pipe, a live recording).
-_UNKNOWN_CHUNK_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)
+# From here on a size says that the length was not known (a pipe, a live recording): ffmpeg
+# writes 0xFFFFFFFF, SoX 0x7FFFF000, others values between the two.
+_UNKNOWN_CHUNK_SIZE = 0x7FFF0000
 
 
 def load_audio(path: str | os.PathLike, *, sample_rate: int = 16000) -> NDArray[np.float32]:
@@ -69,22 +70,23 @@ def read_audio(
     samples, file_rate = _read_samples(path)
     if not len(samples):
         raise AudioFileError(f"The recording '{path}' has no samples; remove it from the list.")
-    if not np.isfinite(samples).all():
-        raise AudioFileError(
-            f"The recording '{path}' holds NaN or infinite samples; write it anew from its source."
-        )
     truncated = None
     if missing := _missing_wav_bytes(path):
         truncated = TruncatedAudioWarning(
             f"The recording '{path}' is cut short: {missing:,} bytes of samples that its header "
             "promises are missing. What is there is used."
         )
-    waveform = samples.mean(axis=1, dtype=np.float32)
-    if file_rate != sample_rate:
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
+        waveform = samples.mean(axis=1, dtype=np.float32)
+    if file_rate != sample_rate and np.isfinite(waveform).all():
         import librosa
 
         waveform = librosa.resample(
             waveform, orig_sr=file_rate, target_sr=sample_rate, res_type="soxr_hq"
+        )
+    if not np.isfinite(waveform).all():
+        raise AudioFileError(
+            f"The recording '{path}' holds NaN or infinite samples; write it anew from its source."
         )
     return waveform.astype(np.float32, copy=False), truncated
 
@@ -93,15 +95,20 @@ def _read_samples(path: Path) -> tuple[NDArray[np.float32], int]:
     """Return samples of shape (n_timestamps, n_channels) and their rate in Hz."""
     import soundfile
 
-    if not path.exists():
-        raise AudioFileError(f"The recording '{path}' does not exist; check the path.")
+    try:
+        size = path.stat().st_size
+    except (OSError, ValueError) as error:
+        raise AudioFileError(
+            f"The recording '{path}' does not exist or is out of reach; check the path."
+        ) from error
     if path.is_dir():
         raise AudioFileError(f"The recording '{path}' is a folder; give the files inside it.")
-    if path.stat().st_size == 0:
+    if size == 0:
         raise AudioFileError(f"The recording '{path}' is empty (0 bytes).")
     try:
         return soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, OSError) as error:
+    # a name that ends in .raw is a TypeError, a header that promises 256 GiB a MemoryError
+    except (soundfile.SoundFileError, OSError, TypeError, ValueError, MemoryError) as error:
         reason = str(getattr(error, "error_string", error)).rstrip(".")
         raise AudioFileError(
             f"The recording '{path}' cannot be read as WAV, FLAC, OGG or MP3: {reason}."
@@ -121,7 +128,7 @@ def _missing_wav_bytes(path: Path) -> int:
         while len(chunk := file.read(8)) == 8:
             size = int.from_bytes(chunk[4:], "little")
             if chunk[:4] == b"data":
-                promised = 0 if size in _UNKNOWN_CHUNK_SIZES else size
+                promised = 0 if size >= _UNKNOWN_CHUNK_SIZE else size
                 return max(0, promised - (file_size - file.tell()))
             file.seek(size + size % 2, os.SEEK_CUR)  # chunks are padded to an even length
     return 0

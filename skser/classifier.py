@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_array, check_random_state, compute_sample_weight
+from sklearn.utils import (
+    assert_all_finite,
+    check_array,
+    check_random_state,
+    compute_sample_weight,
+)
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -102,6 +107,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     >>> classifier.predict_proba(mfcc[:1]).shape
     (1, 7)
     """
+
+    classes_: NDArray[Any]
 
     _parameter_constraints: ClassVar[dict] = {
         "loss": [StrOptions({"cross_entropy", "focal"})],
@@ -240,7 +247,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         labels : ndarray of shape (n_samples,)
             One of `classes_` for each utterance.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
 
     def _make_keras_classifier(self, seed: int) -> "KerasClassifier":
         from ._scikeras import make_keras_classifier  # starts TensorFlow
@@ -270,6 +278,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         check_consistent_length(X, y)
         classes, labels = np.unique(y, return_inverse=True)
@@ -282,7 +291,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
             return np.searchsorted(self.classes_, y)
         if len(classes) < 2:
             raise ValueError(
-                f"{type(self).__name__} needs at least two classes. Got 1 class: {classes[0]!r}."
+                f"{type(self).__name__} needs at least two classes. Got 1 class: '{classes[0]}'."
             )
         self.classes_ = classes
         return labels

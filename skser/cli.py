@@ -1,7 +1,6 @@
 """The command line: each command is a thin call of the package."""
 
 import json
-import os
 import sys
 import warnings
 from enum import StrEnum
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -160,19 +159,19 @@ def evaluate(
 
       skser evaluate --corpus emodb --download --loss focal --jobs 2 --resume
     """
+    from ._process import start_keras
     from .evaluation import estimate_seconds
     from .evaluation import evaluate as run
     from .plotting import plot_confusion_matrix
 
     utterances = _load_corpus(corpus, root, download, url, speakers, seed)
     model = _make_model(recipe, loss, duration, epochs, learning_rate, batch_size, seed)
-    if jobs == 1:
-        _set_threads(threads)
     with _messages.status("Estimating the time ..."):
-        minutes = estimate_seconds(model, utterances) / 60
+        start_keras(threads)
+        seconds = estimate_seconds(model, utterances)
     n_folds = len(set(utterances.groups))
     n_epochs = model.named_steps["classifier"].epochs
-    _messages.print(f"{n_folds} folds of {n_epochs} epochs: about {minutes:.0f} min in all.")
+    _messages.print(f"{n_folds} folds of {n_epochs} epochs: about {_time(seconds)} in all.")
     evaluation = run(
         model, utterances, out=out, resume=resume, n_jobs=jobs, n_threads=threads, verbose=1
     )
@@ -207,13 +206,15 @@ def train(
 
       skser train --corpus emodb --root path/to/emodb --out emodb.skser
     """
+    from ._process import start_keras
     from .persistence import save
 
     if not out.parent.is_dir():
         raise typer.BadParameter(f"The folder '{out.parent}' does not exist.", param_hint="--out")
     utterances = _load_corpus(corpus, root, download, url, speakers, seed)
     model = _make_model(recipe, loss, duration, epochs, learning_rate, batch_size, seed)
-    _set_threads(threads)
+    with _messages.status("Starting Keras ..."):
+        start_keras(threads)
     model.set_params(classifier__verbose=1).fit(utterances.data, utterances.target)
     save(model.set_params(classifier__verbose=0), out)
     print(f"Trained on {len(utterances.target)} utterances of {utterances.name}; wrote {out}")
@@ -234,10 +235,11 @@ def predict(
 
       skser predict emodb.skser *.wav --json > emotions.json
     """
+    from ._process import start_keras
     from .persistence import load
 
-    _set_threads(threads)
     with _messages.status(f"Listening to {len(files)} recording(s) ..."):
+        start_keras(threads)
         pipeline = load(model)
         if not hasattr(pipeline, "steps"):
             raise typer.BadParameter(
@@ -252,11 +254,11 @@ def predict(
     if as_json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
         return
-    table = Table("File", "Emotion", "Probability", "Heard")
+    table = Table(Column("File", overflow="fold"), "Emotion", "Probability", "Heard")
     for row in rows:
         heard = f"{row['seconds_heard']:.1f} of {row['seconds']:.1f} s"
         best = row["probabilities"][row["emotion"]]
-        table.add_row(row["file"], str(row["emotion"]), f"{best:.0%}", heard)
+        table.add_row(Text(row["file"]), Text(str(row["emotion"])), f"{best:.0%}", heard)
     Console().print(table)
 
 
@@ -297,6 +299,10 @@ def _prediction(file: Path, row: list[float], classes: list, duration: float | N
         "seconds_heard": seconds if duration is None else min(seconds, duration),
         "seconds": seconds,
     }
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _load_corpus(
@@ -343,13 +349,6 @@ def _make_model(
     )
 
 
-def _set_threads(threads: int | None) -> None:
-    if threads is not None:
-        from ._tensorflow import set_threads
-
-        set_threads(threads)
-
-
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     _say("Warning", "yellow", message)
 
@@ -361,14 +360,13 @@ def _say(kind: str, colour: str, message: object) -> None:
 
 def main() -> None:
     """Run the command line: exit code 0 for success, 1 for a failed run, 2 for wrong usage."""
-    # TensorFlow's log of which kernels it was built with is no news to the user.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.showwarning = _show_warning
     try:
         app()
     except (ValueError, OSError, ImportError) as error:
         _say("Error", "red", error)
         sys.exit(1)
-    except KeyboardInterrupt:
-        _messages.print("Stopped. What was finished is kept.")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130:  # Ctrl-C, as typer passes it on
+            _messages.print("Stopped. What was finished is kept.")
+        raise

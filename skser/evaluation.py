@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length
 
+from ._process import start_keras
 from ._store import (
     FoldStore,
     describe_corpus,
@@ -34,7 +35,7 @@ from .protocols import LEAVE_ONE_SPEAKER_OUT, Fold, split_corpus
 class Evaluation:
     """What a model gave on speakers that it had not heard.
 
-    Parameters
+    Attributes
     ----------
     predictions : DataFrame
         One row an utterance, in the corpus' order: `file`, `speaker`, `label`, `prediction`, and
@@ -54,20 +55,22 @@ class Evaluation:
     folds: pd.DataFrame
     settings: dict[str, Any]
 
+    # To their users the properties are attributes, so they have no Returns section.
+
     @property
-    def pooled(self) -> dict[str, float]:
-        """Scores over all utterances together, whichever fold predicted them."""
+    def pooled(self) -> dict[str, float]:  # numpydoc ignore=RT01
+        """Score of all utterances together, whichever fold predicted them."""
         return score_predictions(self.predictions["label"], self.predictions["prediction"])
 
     @property
-    def intervals(self) -> dict[str, tuple[float, float]]:
+    def intervals(self) -> dict[str, tuple[float, float]]:  # numpydoc ignore=RT01
         """95 % confidence intervals of the pooled scores, by a bootstrap over speakers."""
         table = self.predictions
         return bootstrap_intervals(table["label"], table["prediction"], table["speaker"])
 
     @property
-    def per_speaker(self) -> pd.DataFrame:
-        """Scores of each speaker by itself: one row a speaker, with its count of utterances."""
+    def per_speaker(self) -> pd.DataFrame:  # numpydoc ignore=RT01
+        """Score of each speaker by itself: one row a speaker, with its count of utterances."""
         rows = {
             speaker: {
                 "n_utterances": len(table),
@@ -78,9 +81,10 @@ class Evaluation:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("speaker")
 
     @property
-    def mean_over_speakers(self) -> dict[str, float]:
+    def mean_over_speakers(self) -> dict[str, float]:  # numpydoc ignore=RT01
         """Mean of the speakers' scores: another number than the pooled one."""
-        return self.per_speaker[list(SCORE_NAMES)].mean().to_dict()
+        table = self.per_speaker
+        return {score: float(table[score].mean()) for score in SCORE_NAMES}
 
     def save(self, folder: str | os.PathLike) -> None:
         """Write `predictions.csv`, `folds.csv`, `scores.json` and `settings.json`.
@@ -126,9 +130,13 @@ class Evaluation:
         folder = Path(folder)
         if not (folder / "predictions.csv").exists():
             raise EvaluationError(f"The folder '{folder}' holds no finished evaluation.")
-        text = dict.fromkeys(("file", "speaker", "label", "prediction", "fold"), str)
-        predictions = pd.read_csv(folder / "predictions.csv", dtype=text, keep_default_na=False)
-        folds = pd.read_csv(folder / "folds.csv", dtype=text, keep_default_na=False)
+        predictions, folds = (
+            pd.read_csv(folder / name, dtype=str, keep_default_na=False)  # "NA" may be a label
+            for name in ("predictions.csv", "folds.csv")
+        )
+        probabilities = [name for name in map(str, predictions) if name.startswith("p_")]
+        predictions = predictions.astype(dict.fromkeys(probabilities, float))
+        folds = folds.astype({"n_train": int, "n_test": int, "seconds": float})
         return cls(predictions, folds, read_json(folder / "settings.json"))
 
     def __str__(self) -> str:
@@ -256,8 +264,8 @@ def estimate_seconds(model: BaseEstimator, corpus: Bunch) -> float:
     classifier = model.named_steps["classifier"]
     probe = clone(model).set_params(classifier__epochs=2, classifier__verbose=0)
     rows = np.unique(corpus.target, return_index=True)[1].tolist()
-    n_probe = min(len(corpus.target), 2 * classifier.batch_size)
-    rows += [row for row in range(len(corpus.target)) if row not in rows][: n_probe - len(rows)]
+    others = [row for row in range(len(corpus.target)) if row not in rows]
+    rows += others[: max(0, 2 * classifier.batch_size - len(rows))]
     probe.fit(*_take(corpus, rows))
     per_utterance = probe.named_steps["classifier"].history_["seconds"][-1] / len(rows)
     n_trained = sum(len(fold.train) for fold in split_corpus(corpus))
@@ -279,7 +287,7 @@ def _check_corpus(corpus: Bunch) -> None:
 def _warn_of_missing_classes(folds: Iterable[Fold], corpus: Bunch) -> None:
     emotions = np.unique(corpus.target)
     for fold in folds:
-        missing = np.setdiff1d(emotions, np.asarray(corpus.target)[fold.train]).tolist()
+        missing = [str(m) for m in np.setdiff1d(emotions, np.asarray(corpus.target)[fold.train])]
         if missing:
             warnings.warn(
                 f"Fold '{fold.name}': the training speakers lack {', '.join(missing)}, so the "
@@ -310,22 +318,21 @@ def _run_folds(
         return
     n_threads = n_threads or max(1, cpu_count() // n_workers)
     plain = Bunch(data=corpus.data, target=corpus.target, groups=corpus.groups)
-    yield from Parallel(n_jobs=n_workers, return_as="generator_unordered", batch_size=1)(
-        delayed(_run_fold)(model, plain, fold, store, n_threads) for fold in folds
+    parallel = Parallel(
+        n_jobs=n_workers,
+        backend="loky",
+        return_as="generator_unordered",
+        batch_size=1,
+        # Workers that another call left behind have started with their number of threads.
+        initializer=start_keras,
+        initargs=(n_threads,),
     )
+    yield from parallel(delayed(_run_fold)(model, plain, fold, store) for fold in folds)
 
 
 def _run_fold(
-    model: BaseEstimator,
-    corpus: Bunch,
-    fold: Fold,
-    store: FoldStore | None,
-    n_threads: int | None = None,
+    model: BaseEstimator, corpus: Bunch, fold: Fold, store: FoldStore | None
 ) -> tuple[str, dict]:
-    if n_threads is not None:
-        from ._tensorflow import set_threads
-
-        set_threads(n_threads)
     start = perf_counter()
     fitted = clone(model).fit(*_take(corpus, fold.train))
     utterances, _ = _take(corpus, fold.test)
@@ -350,7 +357,7 @@ def _assemble(corpus: Bunch, folds: list[Fold], finished: dict, settings: dict) 
     tables = []
     for fold in folds:
         result = finished[fold.name]
-        table = pd.DataFrame({"prediction": result["predictions"]}, index=fold.test)
+        table = pd.DataFrame({"prediction": result["predictions"]}, index=fold.test).astype(str)
         if result["probabilities"] is not None:
             columns = [f"p_{label}" for label in result["classes"]]
             table[columns] = np.array(result["probabilities"])
@@ -374,6 +381,6 @@ def _assemble(corpus: Bunch, folds: list[Fold], finished: dict, settings: dict) 
 def _file_names(corpus: Bunch) -> list[str]:
     if "frame" in corpus and "file" in corpus.frame:
         return [str(name) for name in corpus.frame["file"]]
-    if all(isinstance(utterance, str) for utterance in corpus.data):
-        return list(corpus.data)
+    if all(isinstance(utterance, str | os.PathLike) for utterance in corpus.data):
+        return [str(utterance) for utterance in corpus.data]
     return [f"utterance {row}" for row in range(len(corpus.data))]

@@ -42,7 +42,8 @@ class FocalLoss(keras.losses.Loss):
         """
         n_classes = y_pred.shape[-1]
         true_class = ops.one_hot(ops.reshape(y_true, (-1,)), n_classes, dtype=y_pred.dtype)
-        p = ops.clip(ops.sum(true_class * y_pred, axis=-1), keras.config.epsilon(), 1.0)
+        epsilon = keras.config.epsilon()  # at 0 the logarithm, at 1 the power has no gradient
+        p = ops.clip(ops.sum(true_class * y_pred, axis=-1), epsilon, 1 - epsilon)
         return -ops.power(1 - p, self.gamma) * ops.log(p)
 
     def get_config(self) -> dict:

@@ -1,5 +1,6 @@
 """The field's scores, their confidence intervals, and scikit-learn's names for them."""
 
+import warnings
 from types import MappingProxyType
 
 import numpy as np
@@ -61,7 +62,7 @@ def score_predictions(y_true: ArrayLike, y_pred: ArrayLike) -> dict[str, float]:
     0.75
     """
     check_consistent_length(y_true, y_pred)
-    scores = _scores(confusion_matrix(y_true, y_pred).astype(float))
+    scores = _scores(_confusion(y_true, y_pred))
     return {name: float(value) for name, value in scores.items()}
 
 
@@ -111,6 +112,7 @@ def bootstrap_intervals(
     intervals).
     """
     check_consistent_length(y_true, y_pred, groups)
+    _confusion(y_true, y_pred)  # refuses what are no labels
     y_true, y_pred, groups = np.asarray(y_true), np.asarray(y_pred), np.asarray(groups)
     labels = np.union1d(y_true, y_pred)
     speakers = np.unique(groups)
@@ -118,7 +120,7 @@ def bootstrap_intervals(
         return dict.fromkeys(SCORING, (float("nan"), float("nan")))
     by_speaker = np.stack(
         [
-            confusion_matrix(y_true[groups == speaker], y_pred[groups == speaker], labels=labels)
+            _confusion(y_true[groups == speaker], y_pred[groups == speaker], labels)
             for speaker in speakers
         ]
     )
@@ -126,10 +128,19 @@ def bootstrap_intervals(
     drawn = generator.multinomial(
         len(speakers), np.full(len(speakers), 1 / len(speakers)), size=n_resamples
     )
-    resampled = _scores(np.tensordot(drawn, by_speaker, axes=1).astype(float))
+    resampled = _scores(np.tensordot(drawn, by_speaker, axes=1))
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     ends = {name: np.quantile(values, tails) for name, values in resampled.items()}
     return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
+
+
+def _confusion(
+    y_true: ArrayLike, y_pred: ArrayLike, labels: NDArray | None = None
+) -> NDArray[np.float64]:
+    """Count true by predicted labels; that there is only one label is no reason for a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="A single label was found", category=UserWarning)
+        return confusion_matrix(y_true, y_pred, labels=labels).astype(float)
 
 
 def _scores(confusion: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

@@ -168,6 +168,7 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
             If a parameter is out of range, or `X` is none of the kinds that are taken.
         """
         self._check_parameters()
+        self.__dict__.pop("n_features_in_", None)  # of an earlier fit, on a 2-D array
         self._utterances(X, reset=True)
         return self
 
@@ -242,7 +243,10 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         spectra = np.abs(fft.rfft(frames, n=self.n_fft, axis=-1))
         mel = spectra @ mel_matrix(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
         mfcc = np.log(mel + np.float32(self.log_offset)) @ dct_matrix(self.n_mels, self.n_mfcc)
-        return mfcc if self.clip is None else np.clip(mfcc, -self.clip, self.clip)
+        if self.clip is None:
+            return mfcc
+        limit = np.float32(self.clip)  # an np.float64 would widen the result
+        return np.clip(mfcc, -limit, limit)
 
     def _n_samples(self) -> int | None:
         return None if self.duration is None else round(self.duration * self.sample_rate)
@@ -268,6 +272,11 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         self._check_range("frame_length", 1, self.n_fft, Integral)
         self._check_range("fmax", 0, self.sample_rate / 2, Real)
         self._check_range("fmin", 0, self.fmax, Real)
+        if self.fmin == self.fmax:
+            raise ValueError(
+                f"The 'fmin' parameter of {type(self).__name__} must lie below fmax. Got "
+                f"{self.fmin!r} for both instead."
+            )
         n_samples = self._n_samples()
         if n_samples is not None and n_samples < self.frame_length:
             shortest = self.frame_length / self.sample_rate
@@ -277,7 +286,7 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
             )
         try:
             _window(self.window, self.frame_length)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise ValueError(
                 f"The 'window' parameter of {type(self).__name__} must be a window that "
                 f"scipy.signal.get_window knows. Got {self.window!r} instead."
@@ -285,8 +294,9 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
 
     def _check_range(self, name: str, low: float, high: float, kind: type) -> None:
         """Check a parameter whose range depends on another one."""
-        value = getattr(self, name)
-        if not isinstance(value, kind) or isinstance(value, bool) or not low <= value <= high:
+        value: Any = getattr(self, name)
+        right_kind = isinstance(value, kind) and not isinstance(value, bool)
+        if not right_kind or not low <= float(value) <= high:
             noun = "an int" if kind is Integral else "a float"
             raise ValueError(
                 f"The {name!r} parameter of {type(self).__name__} must be {noun} in the range "

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 from keras import layers
 
+_BatchNormalization: type[layers.Layer] = layers.BatchNormalization
 if keras.backend.backend() == "tensorflow":
-    from ._tensorflow import FusedBatchNormalization as BatchNormalization
-else:
-    from keras.layers import BatchNormalization
+    from ._tensorflow import FusedBatchNormalization
+
+    _BatchNormalization = FusedBatchNormalization
 
 # Kernel sizes over (time, frequency) of Body I's parallel convolutions, by what each one sees.
 PATHS = {"temporal": (11, 1), "spectral": (1, 9), "spectro-temporal": (3, 3)}
@@ -62,7 +63,7 @@ def build_light_sernet(
     """
     seeds = iter(np.random.SeedSequence(seed).generate_state(len(paths) + len(_BODY_2) + 2))
 
-    def initializer() -> keras.initializers.Initializer:
+    def _next_initializer() -> keras.initializers.Initializer:
         return keras.initializers.GlorotUniform(seed=int(next(seeds)))
 
     mfcc = keras.Input((None, n_mfcc), name="mfcc")
@@ -72,7 +73,7 @@ def build_light_sernet(
             _BODY_1_FILTERS // len(paths),
             PATHS[path],
             padding="same",
-            kernel_initializer=initializer(),
+            kernel_initializer=_next_initializer(),
             name=f"body_1_{path}",
         )(hidden)
         for path in paths
@@ -86,14 +87,14 @@ def build_light_sernet(
             kernel_size,
             padding="same",
             use_bias=False,
-            kernel_initializer=initializer(),
+            kernel_initializer=_next_initializer(),
             kernel_regularizer=keras.regularizers.L2(l2),
             name=name,
         )(hidden)
         hidden = _normalize_and_pool(hidden, pool_size, name)
     hidden = layers.Dropout(dropout, seed=int(next(seeds)), name="dropout")(hidden)
     probabilities = layers.Dense(
-        n_classes, activation="softmax", kernel_initializer=initializer(), name="emotion"
+        n_classes, activation="softmax", kernel_initializer=_next_initializer(), name="emotion"
     )(hidden)
     return keras.Model(mfcc, probabilities, name="light_sernet")
 
@@ -102,7 +103,7 @@ def _normalize_and_pool(
     hidden: keras.KerasTensor, pool_size: tuple[int, int] | None, name: str
 ) -> keras.KerasTensor:
     """Apply batch normalisation, ReLU and average pooling (over everything if no size is given)."""
-    hidden = BatchNormalization(name=f"{name}_normalization")(hidden)
+    hidden = _BatchNormalization(name=f"{name}_normalization")(hidden)
     hidden = layers.ReLU(name=f"{name}_relu")(hidden)
     if pool_size is None:
         return layers.GlobalAveragePooling2D(name=f"{name}_pooling")(hidden)

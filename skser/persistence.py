@@ -57,7 +57,7 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
     steps = _steps_of(model)
     classifier = steps["classifier"]
     check_is_fitted(classifier)
-    weights = classifier.keras_classifier_.model_.weights
+    network = classifier.keras_classifier_.model_
     settings = {
         "format": _FORMAT,
         "format_version": _FORMAT_VERSION,
@@ -66,11 +66,11 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
         "classes_dtype": classifier.classes_.dtype.str,
         "n_mfcc": classifier.n_features_in_,
         "history": classifier.history_,
-        "weights": [weight.path for weight in weights],
+        "weights": [weight.path for weight in network.weights],
         "versions": describe_machine(),
     }
     arrays = io.BytesIO()
-    np.savez(arrays, *[np.asarray(weight) for weight in weights])
+    np.savez(arrays, *network.get_weights())
     members = {
         "model.json": json.dumps(settings, indent=1, ensure_ascii=False).encode(),
         "weights.npz": arrays.getvalue(),
@@ -78,11 +78,14 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-        archive.writestr("checksums.json", json.dumps(checksums, indent=1))
-    temporary.replace(path)
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+            archive.writestr("checksums.json", json.dumps(checksums, indent=1))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load(path: str | os.PathLike) -> Pipeline | LightSERNetClassifier:
@@ -107,12 +110,14 @@ def load(path: str | os.PathLike) -> Pipeline | LightSERNetClassifier:
     members = _read_members(path)
     settings = _parse_settings(members["model.json"], path)
     try:
-        steps = {name: _STEPS[name](**params) for name, params in settings["params"].items()}
+        steps = {
+            name: _STEPS[name](**_python_params(params))
+            for name, params in settings["params"].items()
+        }
         classifier = steps["classifier"]
-        for step in steps.values():
-            step._validate_params()
+        _check_steps(steps, settings["n_mfcc"])
         _restore(classifier, settings, _read_arrays(members["weights.npz"], settings))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except Exception as error:  # nonsense makes NumPy, Keras and TensorFlow raise anything
         raise ModelFileError(
             f"The model file '{path}' does not describe a model that this skser can build: {error}."
         ) from error
@@ -138,10 +143,34 @@ def _json_params(name: str, step: BaseEstimator) -> dict[str, Any]:
     params = step.get_params(deep=False)
     if isinstance(params.get("random_state"), np.random.RandomState):
         params["random_state"] = None  # what it will draw next is no part of the model
+    if isinstance(params.get("class_weight"), dict):
+        params["class_weight"] = list(params["class_weight"].items())  # JSON keys are strings
     try:
         return json.loads(json.dumps(params, default=_plain_scalar))
     except TypeError as error:
         raise TypeError(f"A parameter of step '{name}' is no plain value: {error}.") from error
+
+
+def _python_params(params: dict[str, Any]) -> dict[str, Any]:
+    """Undo what `_json_params` did: JSON knows no tuples, and no keys but strings."""
+    params = {k: tuple(value) if isinstance(value, list) else value for k, value in params.items()}
+    if isinstance(params.get("class_weight"), tuple):
+        params["class_weight"] = dict(params["class_weight"])
+    return params
+
+
+def _check_steps(steps: dict[str, BaseEstimator], n_mfcc: int) -> None:
+    """Check the parameters as `fit` does."""
+    steps["classifier"]._validate_params()
+    steps["classifier"]._check_paths()
+    if type(n_mfcc) is not int or n_mfcc < 1:
+        raise ValueError(f"the number of coefficients is {n_mfcc!r}")
+    if "mfcc" in steps:
+        steps["mfcc"]._check_parameters()
+        if steps["mfcc"].n_mfcc != n_mfcc:
+            raise ValueError(
+                f"the features have {steps['mfcc'].n_mfcc} coefficients, the network {n_mfcc}"
+            )
 
 
 def _plain_scalar(value: Any) -> Any:
@@ -155,19 +184,9 @@ def _read_members(path: Path) -> dict[str, bytes]:
     if not path.is_file():
         raise ModelFileError(f"The model file '{path}' does not exist; check the path.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {info.filename: info.file_size for info in archive.infolist()}
-            if set(sizes) != {*_MEMBERS, "checksums.json"}:
-                raise ModelFileError(
-                    f"The file '{path}' is no model of skser; give one that skser.save wrote."
-                )
-            if max(sizes.values()) > _MAX_MEMBER_SIZE:
-                raise ModelFileError(f"The model file '{path}' is too large to be one of skser.")
-            members = {name: archive.read(name) for name in sizes}
+        members = _unpack(path)
         checksums = json.loads(members["checksums.json"])
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, ValueError) as error:
-        if isinstance(error, ModelFileError):
-            raise
+    except Exception as error:  # zipfile and its decompressors raise anything on damaged bytes
         raise ModelFileError(
             f"The file '{path}' is no model of skser, or it is damaged: {error}."
         ) from error
@@ -177,6 +196,16 @@ def _read_members(path: Path) -> dict[str, bytes]:
                 f"The model file '{path}' was altered: '{name}' does not match its checksum."
             )
     return members
+
+
+def _unpack(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        sizes = {info.filename: info.file_size for info in archive.infolist()}
+        if set(sizes) != {*_MEMBERS, "checksums.json"}:
+            raise ValueError("its members are not those that skser.save writes")
+        if max(sizes.values()) > _MAX_MEMBER_SIZE:
+            raise ValueError(f"a member takes more than {_MAX_MEMBER_SIZE} bytes")
+        return {name: archive.read(name) for name in sizes}
 
 
 def _sha256(content: bytes) -> str:
@@ -200,6 +229,8 @@ def _parse_settings(content: bytes, path: Path) -> dict[str, Any]:
 
 def _read_arrays(content: bytes, settings: dict[str, Any]) -> list[NDArray]:
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        if sum(member.file_size for member in archive.zip.infolist()) > _MAX_MEMBER_SIZE:
+            raise ValueError("its weights are too large")
         return [archive[f"arr_{index}"] for index in range(len(settings["weights"]))]
 
 
@@ -207,10 +238,6 @@ def _restore(
     classifier: LightSERNetClassifier, settings: dict[str, Any], arrays: list[NDArray]
 ) -> None:
     """Build the network and give it the saved weights."""
-    if classifier.class_weight is not None and settings["classes_dtype"][1] in "iu":
-        by_name = classifier.class_weight  # JSON knows no integer keys
-        if isinstance(by_name, dict):
-            classifier.class_weight = {int(label): w for label, w in by_name.items()}
     classifier.classes_ = np.array(settings["classes"], dtype=settings["classes_dtype"])
     classifier.n_features_in_ = settings["n_mfcc"]
     classifier.history_ = settings["history"]

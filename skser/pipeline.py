@@ -1,4 +1,4 @@
-"""make_light_sernet: features and network as one Pipeline, and the named recipes."""
+"""Features and network as one Pipeline, and the named recipes."""
 
 from types import MappingProxyType
 from typing import Any

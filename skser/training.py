@@ -5,7 +5,7 @@ utterances that keep their lengths; these loops call its `train_on_batch` instea
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -121,11 +121,22 @@ def predict(model: "keras.Model", X: MFCCs, *, batch_size: int) -> NDArray[np.fl
     """
     probabilities = np.empty((len(X), model.output_shape[-1]), dtype=np.float32)
     n_frames = np.array([len(mfcc) for mfcc in X])
+    forward = _forward(model)
     for length in np.unique(n_frames):
         same = np.flatnonzero(n_frames == length)
         for rows in _slices(same, batch_size):
-            probabilities[rows] = model.predict_on_batch(_gather(X, rows))
+            probabilities[rows] = forward(_gather(X, rows))
     return probabilities
+
+
+def _forward(model: "keras.Model") -> Callable:
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        from ._tensorflow import forward
+
+        return forward(model)
+    return model.predict_on_batch
 
 
 def training_batches(

@@ -1,0 +1,41 @@
+"""The start of Keras in a process of our own: the command line and the workers of folds."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def start_keras(n_threads: int | None = None) -> None:
+    """Import Keras and its backend without their log, and set the number of threads.
+
+    Parameters
+    ----------
+    n_threads : int or None, default=None
+        Number of threads that TensorFlow computes with; None leaves the choice to it. Other
+        backends have no such setting.
+
+    Raises
+    ------
+    RuntimeError
+        If TensorFlow has already started with another number of threads.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _no_stderr():
+        import keras
+    if n_threads is not None and keras.backend.backend() == "tensorflow":
+        from ._tensorflow import set_threads
+
+        set_threads(n_threads)
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    # TensorFlow logs to the descriptor itself, before it can be told not to.
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)

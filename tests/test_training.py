@@ -1,0 +1,61 @@
+"""Batches and the loops over them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skser.network import build_light_sernet
+from skser.training import predict, training_batches
+
+
+@pytest.fixture(scope="module")
+def network():
+    return build_light_sernet(3, seed=0)
+
+
+@given(
+    n_frames=st.lists(st.integers(1, 30), min_size=1, max_size=40),
+    batch_size=st.integers(1, 8),
+    seed=st.integers(0, 9),
+)
+def test_batches_of_lists_hold_each_utterance_once_and_neighbours_in_length(
+    n_frames, batch_size, seed
+):
+    X = [np.zeros((n, 4), np.float32) for n in n_frames]
+    batches = list(training_batches(X, batch_size, np.random.default_rng(seed)))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(X)))
+    assert all(len(batch) <= batch_size for batch in batches)
+    spans = sorted((min(n_frames[r] for r in b), max(n_frames[r] for r in b)) for b in batches)
+    assert all(high <= low for (_, high), (low, _) in zip(spans, spans[1:], strict=False))
+
+
+def test_batches_of_arrays_are_shuffled_anew_each_epoch():
+    X, generator = np.zeros((20, 5, 4), np.float32), np.random.default_rng(0)
+    first, second = (np.concatenate([*training_batches(X, 8, generator)]) for _ in range(2))
+    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(20))
+    assert not np.array_equal(first, second)
+
+
+def test_prediction_of_an_utterance_does_not_depend_on_its_batch(network):
+    generator = np.random.default_rng(0)
+    X = [generator.normal(size=(n, 40)).astype(np.float32) for n in (30, 12, 30, 45, 12)]
+    together = predict(network, X, batch_size=2)
+    alone = np.concatenate([predict(network, [mfcc], batch_size=2) for mfcc in X])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_prediction_equals_keras_own(network):
+    X = np.random.default_rng(0).normal(size=(5, 20, 40)).astype(np.float32)
+    np.testing.assert_allclose(
+        predict(network, X, batch_size=2), network.predict_on_batch(X), atol=1e-6
+    )
+
+
+def test_prediction_follows_new_weights(network):
+    X = np.random.default_rng(0).normal(size=(2, 20, 40)).astype(np.float32)
+    other = build_light_sernet(3, seed=1)
+    before = predict(other, X, batch_size=2)
+    other.set_weights(network.get_weights())
+    np.testing.assert_allclose(predict(other, X, batch_size=2), predict(network, X, batch_size=2))
+    assert not np.allclose(before, predict(network, X, batch_size=2))
