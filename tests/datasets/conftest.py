@@ -1,7 +1,4 @@
-"""Miniature EMO-DB folders, and the real corpus where there is one."""
-
-import os
-from pathlib import Path
+"""Miniature EMO-DB folders."""
 
 import numpy as np
 import pytest
@@ -29,13 +26,3 @@ def mini_emodb(tmp_path, write_wav):
     for seed, name in enumerate(MINI_NAMES):
         write_wav(tmp_path / "emodb" / "wav" / name, duration=0.1 * (seed + 1), seed=seed)
     return tmp_path / "emodb"
-
-
-@pytest.fixture(scope="session")
-def real_emodb():
-    """The folder of the official corpus."""
-    default = Path(__file__).parents[2].parent / "shared" / "data" / "emodb"
-    folder = Path(os.environ.get("SKSER_EMODB", default))
-    if not folder.is_dir():
-        pytest.skip("needs EMO-DB: set SKSER_EMODB to the folder that holds its wav/")
-    return folder

@@ -18,8 +18,8 @@ part_of_it = pytest.mark.filterwarnings("ignore::skser.exceptions.IncompleteCorp
 # --- the real corpus -------------------------------------------------------------------------
 
 
-def test_real_corpus_is_complete_and_unaltered(real_emodb):
-    bunch = load_emodb(real_emodb, verify=True)
+def test_real_corpus_is_complete_and_unaltered(emodb_root):
+    bunch = load_emodb(emodb_root, verify=True)
     assert len(bunch.data) == len(bunch.target) == len(bunch.groups) == len(bunch.frame) == 535
     assert bunch.frame["duration"].sum() == pytest.approx(1487, abs=0.5)
     assert bunch.frame["duration"].min() == pytest.approx(1.23, abs=0.005)
@@ -28,8 +28,8 @@ def test_real_corpus_is_complete_and_unaltered(real_emodb):
     assert all(Path(path).is_file() for path in bunch.data)
 
 
-def test_real_counts_by_emotion_and_speaker(real_emodb):
-    bunch = load_emodb(real_emodb)
+def test_real_counts_by_emotion_and_speaker(emodb_root):
+    bunch = load_emodb(emodb_root)
     labels = dict(zip(*np.unique(bunch.target, return_counts=True), strict=True))
     assert labels == {
         "anger": 127,
@@ -62,8 +62,8 @@ def test_real_counts_by_emotion_and_speaker(real_emodb):
     assert bunch.frame["text"].nunique() == 10
 
 
-def test_real_recording_altered_by_one_byte_is_found(real_emodb, tmp_path):
-    shutil.copytree(real_emodb / "wav", tmp_path / "wav")
+def test_real_recording_altered_by_one_byte_is_found(emodb_root, tmp_path):
+    shutil.copytree(emodb_root / "wav", tmp_path / "wav")
     victim = tmp_path / "wav" / "11a05Fb.wav"
     victim.chmod(0o644)
     content = bytearray(victim.read_bytes())
@@ -209,7 +209,7 @@ def test_parameters_are_checked():
         load_emodb("emodb", verify="yes")
 
 
-def test_no_other_warning_from_the_real_corpus(real_emodb):
+def test_no_other_warning_from_the_real_corpus(emodb_root):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        load_emodb(real_emodb)
+        load_emodb(emodb_root)

@@ -183,8 +183,8 @@ def test_an_archive_cannot_write_elsewhere(mini_release, recordings, home):
     assert [path.parent for path in home.parent.rglob("erkennung.txt")] == [home / "emodb"]
 
 
-def test_real_corpus_through_the_network(real_emodb, server, home):
-    server.content = pack({f"wav/{p.name}": p.read_bytes() for p in (real_emodb / "wav").iterdir()})
+def test_real_corpus_through_the_network(emodb_root, server, home):
+    server.content = pack({f"wav/{p.name}": p.read_bytes() for p in (emodb_root / "wav").iterdir()})
     server.cuts = [len(server.content) // 2]
     assert len(fetch_emodb(data_home=home, url=server.url).data) == 535
     assert sum(server.n_sent) < 1.1 * len(server.content)

@@ -321,9 +321,9 @@ def test_emotions_may_be_any_array_like():
     assert bunch.target.tolist() == ["fear", "sadness"]
 
 
-def test_one_program_reads_this_corpus_and_emodb(real_emodb, corpus):
+def test_one_program_reads_this_corpus_and_emodb(emodb_root, corpus):
     """Names of emotions and columns agree, so that one program reads both."""
-    real = load_emodb(real_emodb)
+    real = load_emodb(emodb_root)
     assert real.target_names == corpus.target_names
     assert real.frame.columns.tolist() == corpus.frame.columns.tolist()
     assert real.frame.dtypes.tolist() == corpus.frame.dtypes.tolist()
