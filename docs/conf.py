@@ -1,7 +1,5 @@
 """Configuration of the documentation."""
 
-import re
-
 from skser import __version__
 from skser._process import start_keras
 
@@ -37,6 +35,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "remove_config_comments": True,
     "show_memory": False,
+    "write_computation_times": False,
 }
 
 html_theme = "pydata_sphinx_theme"
@@ -49,13 +48,3 @@ html_theme_options = {
 }
 html_sidebars = {"api": [], "index": []}
 html_show_sourcelink = False
-
-
-def _escape_underscores(app, what, name, obj, options, lines):  # noqa: ARG001 - Sphinx's signature
-    """Keep reStructuredText from taking the shape `(n_features_in_,)` for a link."""
-    lines[:] = [re.sub(r"\((\w+_),\)$", r"(``\1``,)", line) for line in lines]
-
-
-def setup(app):
-    """Connect before numpydoc, which has the default priority of 500."""
-    app.connect("autodoc-process-docstring", _escape_underscores, priority=400)

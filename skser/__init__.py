@@ -6,11 +6,11 @@ from ._version import __version__
 
 _getattr, __dir__, _names = _lazy.attach(
     __name__,
-    submodules=["datasets", "metrics"],
+    submodules=["datasets", "exceptions", "metrics", "plotting", "protocols"],
     submod_attrs={
         "classifier": ["LightSERNetClassifier"],
         "mfcc": ["MFCCTransformer"],
-        "evaluation": ["evaluate"],
+        "evaluation": ["Evaluation", "evaluate"],
         "persistence": ["load", "save"],
         "pipeline": ["make_light_sernet"],
     },

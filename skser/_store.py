@@ -83,9 +83,9 @@ class FoldStore:
         write_json(self._path(name), fold)
 
     def _path(self, name: str) -> Path:
-        # Speakers may be called anything, files may not.
+        # Speakers may be called anything, files may not, and some systems ignore their case.
         safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
-        if safe != name:
+        if safe != name.lower():
             safe += "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
         return self._folds / f"{safe}.json"
 

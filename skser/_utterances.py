@@ -83,6 +83,6 @@ def are_paths(items: list) -> bool:
 
 def are_waveforms(items: list) -> bool:
     """Tell waveforms of any lengths from the rows of a rectangular list of lists."""
-    if not items or not all(np.ndim(item) == 1 for item in items):
-        return False
-    return isinstance(items[0], np.ndarray) or len({len(item) for item in items}) > 1
+    if any(isinstance(item, np.ndarray) and item.ndim == 1 for item in items):
+        return True
+    return len({len(item) for item in items if isinstance(item, list | tuple)}) > 1

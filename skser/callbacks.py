@@ -1,5 +1,6 @@
 """Who hears of each epoch: progress bars, without a parameter on the estimator."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -49,6 +50,21 @@ def report_epoch(n_finished: int, n_epochs: int, logs: dict[str, float]) -> None
     """
     if (listener := _listener.get()) is not None:
         listener(n_finished, n_epochs, logs)
+
+
+def show_estimate(n_folds: int, seconds: float | None) -> None:
+    """Say how long a run will take, on the standard error.
+
+    Parameters
+    ----------
+    n_folds : int
+        Number of folds.
+    seconds : float or None
+        Estimated time; None says nothing.
+    """
+    if seconds is not None:
+        time = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+        print(f"{n_folds} folds to train: about {time} in all.", file=sys.stderr)
 
 
 class FoldBar:

@@ -77,7 +77,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         Holds the compiled Keras network as its `model_`.
     n_features_in_ : int
         Number of coefficients a frame.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names, only after fitting on a DataFrame.
 
     See Also

@@ -160,18 +160,13 @@ def evaluate(
       skser evaluate --corpus emodb --download --loss focal --jobs 2 --resume
     """
     from ._process import start_keras
-    from .evaluation import estimate_seconds
     from .evaluation import evaluate as run
     from .plotting import plot_confusion_matrix
 
     utterances = _load_corpus(corpus, root, download, url, speakers, seed)
     model = _make_model(recipe, loss, duration, epochs, learning_rate, batch_size, seed)
-    with _messages.status("Estimating the time ..."):
+    with _messages.status("Starting Keras ..."):
         start_keras(threads)
-        seconds = estimate_seconds(model, utterances)
-    n_folds = len(set(utterances.groups))
-    n_epochs = model.named_steps["classifier"].epochs
-    _messages.print(f"{n_folds} folds of {n_epochs} epochs: about {_time(seconds)} in all.")
     evaluation = run(
         model, utterances, out=out, resume=resume, n_jobs=jobs, n_threads=threads, verbose=1
     )
@@ -299,10 +294,6 @@ def _prediction(file: Path, row: list[float], classes: list, duration: float | N
         "seconds_heard": seconds if duration is None else min(seconds, duration),
         "seconds": seconds,
     }
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _load_corpus(

@@ -2,21 +2,19 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, cpu_count, delayed, effective_n_jobs
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length
 
-from ._process import start_keras
+from ._folds import estimate_seconds, run_folds
 from ._store import (
     FoldStore,
     describe_corpus,
@@ -25,7 +23,7 @@ from ._store import (
     read_json,
     write_json,
 )
-from .callbacks import FoldBar
+from .callbacks import FoldBar, show_estimate
 from .exceptions import EvaluationError, MissingClassWarning
 from .metrics import SCORE_NAMES, bootstrap_intervals, score_predictions
 from .protocols import LEAVE_ONE_SPEAKER_OUT, Fold, split_corpus
@@ -197,7 +195,7 @@ def evaluate(
         Number of TensorFlow threads of each of these processes; None shares the processors
         evenly. Without parallel folds the number belongs to the caller's process.
     verbose : int, default=0
-        1 shows a progress bar.
+        1 says how long it will take and shows a progress bar.
 
     Returns
     -------
@@ -224,7 +222,7 @@ def evaluate(
         raise EvaluationError("resume=True needs the folder to go on with; pass out=.")
     _check_corpus(corpus)
     folds = list(split_corpus(corpus))
-    _warn_of_missing_classes(folds, corpus)
+    _check_classes(folds, corpus)
     settings = {
         "corpus": describe_corpus(corpus),
         "protocol": {**LEAVE_ONE_SPEAKER_OUT._asdict(), "epoch": "the last, fixed before the run"},
@@ -234,8 +232,10 @@ def evaluate(
     store = FoldStore(out, settings, resume=resume) if out is not None else None
     finished = {f.name: done for f in folds if store and (done := store.read(f.name))}
     todo = [fold for fold in folds if fold.name not in finished]
+    if verbose and todo:
+        show_estimate(len(todo), estimate_seconds(model, corpus, todo))
     with FoldBar(len(folds), len(finished)) if verbose else nullcontext() as bar:
-        for name, result in _run_folds(model, corpus, todo, store, n_jobs, n_threads):
+        for name, result in run_folds(model, corpus, todo, store, n_jobs, n_threads):
             finished[name] = result
             if bar:
                 bar.finish_fold()
@@ -243,33 +243,6 @@ def evaluate(
     if out is not None:
         evaluation.save(out)
     return evaluation
-
-
-def estimate_seconds(model: BaseEstimator, corpus: Bunch) -> float:
-    """Estimate how long `evaluate` will take, by training on a few utterances for two epochs.
-
-    Parameters
-    ----------
-    model : Pipeline
-        A Pipeline of `make_light_sernet`.
-    corpus : Bunch
-        The corpus.
-
-    Returns
-    -------
-    seconds : float
-        Wall-clock seconds for all folds, one after the other. Parallel folds share the
-        processors, so they take about as long.
-    """
-    classifier = model.named_steps["classifier"]
-    probe = clone(model).set_params(classifier__epochs=2, classifier__verbose=0)
-    rows = np.unique(corpus.target, return_index=True)[1].tolist()
-    others = [row for row in range(len(corpus.target)) if row not in rows]
-    rows += others[: max(0, 2 * classifier.batch_size - len(rows))]
-    probe.fit(*_take(corpus, rows))
-    per_utterance = probe.named_steps["classifier"].history_["seconds"][-1] / len(rows)
-    n_trained = sum(len(fold.train) for fold in split_corpus(corpus))
-    return per_utterance * classifier.epochs * n_trained
 
 
 def _check_corpus(corpus: Bunch) -> None:
@@ -284,10 +257,16 @@ def _check_corpus(corpus: Bunch) -> None:
         raise EvaluationError("A corpus must have at least two emotions to be told apart.")
 
 
-def _warn_of_missing_classes(folds: Iterable[Fold], corpus: Bunch) -> None:
+def _check_classes(folds: Iterable[Fold], corpus: Bunch) -> None:
     emotions = np.unique(corpus.target)
     for fold in folds:
-        missing = [str(m) for m in np.setdiff1d(emotions, np.asarray(corpus.target)[fold.train])]
+        heard = np.unique(np.asarray(corpus.target)[fold.train])
+        if len(heard) < 2:
+            raise EvaluationError(
+                f"Fold '{fold.name}': the training speakers have only one emotion, {heard[0]}; "
+                "a model needs at least two to tell apart."
+            )
+        missing = [str(emotion) for emotion in np.setdiff1d(emotions, heard)]
         if missing:
             warnings.warn(
                 f"Fold '{fold.name}': the training speakers lack {', '.join(missing)}, so the "
@@ -295,61 +274,6 @@ def _warn_of_missing_classes(folds: Iterable[Fold], corpus: Bunch) -> None:
                 MissingClassWarning,
                 stacklevel=3,
             )
-
-
-def _take(corpus: Bunch, rows: Iterable[int]) -> tuple[list, np.ndarray]:
-    rows = list(rows)
-    return [corpus.data[row] for row in rows], np.asarray(corpus.target)[rows]
-
-
-def _run_folds(
-    model: BaseEstimator,
-    corpus: Bunch,
-    folds: list[Fold],
-    store: FoldStore | None,
-    n_jobs: int | None,
-    n_threads: int | None,
-) -> Iterator[tuple[str, dict]]:
-    """Yield the folds as they are finished, in this process or in several."""
-    n_workers = min(effective_n_jobs(n_jobs), len(folds))
-    if n_workers < 2:
-        for fold in folds:
-            yield _run_fold(model, corpus, fold, store)
-        return
-    n_threads = n_threads or max(1, cpu_count() // n_workers)
-    plain = Bunch(data=corpus.data, target=corpus.target, groups=corpus.groups)
-    parallel = Parallel(
-        n_jobs=n_workers,
-        backend="loky",
-        return_as="generator_unordered",
-        batch_size=1,
-        # Workers that another call left behind have started with their number of threads.
-        initializer=start_keras,
-        initargs=(n_threads,),
-    )
-    yield from parallel(delayed(_run_fold)(model, plain, fold, store) for fold in folds)
-
-
-def _run_fold(
-    model: BaseEstimator, corpus: Bunch, fold: Fold, store: FoldStore | None
-) -> tuple[str, dict]:
-    start = perf_counter()
-    fitted = clone(model).fit(*_take(corpus, fold.train))
-    utterances, _ = _take(corpus, fold.test)
-    result = {
-        "fold": fold.name,
-        "n_train": len(fold.train),
-        "n_test": len(fold.test),
-        "classes": fitted.classes_.tolist(),
-        "predictions": fitted.predict(utterances).tolist(),
-        "probabilities": (
-            fitted.predict_proba(utterances).tolist() if hasattr(fitted, "predict_proba") else None
-        ),
-        "seconds": perf_counter() - start,
-    }
-    if store is not None:
-        store.write(fold.name, result)
-    return fold.name, result
 
 
 def _assemble(corpus: Bunch, folds: list[Fold], finished: dict, settings: dict) -> Evaluation:

@@ -74,7 +74,7 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
     ----------
     n_features_in_ : int
         Number of samples a row, only after fitting on a 2-D array.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names, only after fitting on a DataFrame of waveforms.
 
     See Also

@@ -42,6 +42,8 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
         If the model is of another kind, or a parameter or label is no plain value.
     NotFittedError
         If the model was not fitted.
+    FileNotFoundError
+        If the folder of `path` does not exist.
 
     Notes
     -----
@@ -54,6 +56,9 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
     >>> skser.save(model, "model.skser")  # doctest: +SKIP
     >>> model = skser.load("model.skser")  # doctest: +SKIP
     """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"The folder '{path.parent}' does not exist; make it first.")
     steps = _steps_of(model)
     classifier = steps["classifier"]
     check_is_fitted(classifier)
@@ -76,7 +81,6 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
         "weights.npz": arrays.getvalue(),
     }
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
-    path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:

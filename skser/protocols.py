@@ -1,5 +1,6 @@
 """Who is held out: speaker-independent splits, and the check that they are."""
 
+import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -78,8 +79,8 @@ def audit_split(train: NDArray[np.intp], test: NDArray[np.intp], corpus: Bunch) 
     """
     groups = np.asarray(corpus.groups)
     _raise_shared("speaker", groups[train], groups[test])
-    if all(isinstance(utterance, str) for utterance in corpus.data):
-        files = np.asarray(corpus.data)
+    if all(isinstance(utterance, str | os.PathLike) for utterance in corpus.data):
+        files = np.array([os.fspath(utterance) for utterance in corpus.data])
         _raise_shared("recording", files[train], files[test])
 
 

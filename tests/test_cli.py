@@ -59,7 +59,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def no_estimate(monkeypatch):
-    monkeypatch.setattr(evaluation, "estimate_seconds", lambda model, corpus: 100.0)
+    monkeypatch.setattr(evaluation, "estimate_seconds", lambda *run: 100.0)
 
 
 # --- help and start --------------------------------------------------------------------------

@@ -20,10 +20,12 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Bunch
 
 from skser import evaluate, make_light_sernet
+from skser._folds import estimate_seconds
 from skser.datasets import make_emotional_speech
-from skser.evaluation import Evaluation, estimate_seconds
+from skser.evaluation import Evaluation
 from skser.exceptions import EvaluationError, MissingClassWarning
 from skser.metrics import SCORE_NAMES, SCORING, bootstrap_intervals
+from skser.protocols import split_corpus
 
 EMOTIONS = ("anger", "fear", "sadness")
 COLUMNS = ["file", "speaker", "label", "prediction"]
@@ -485,10 +487,20 @@ def test_corpora_that_cannot_be_split_are_refused(corpus, message, tmp_path):
 # --- the estimate ----------------------------------------------------------------------------
 
 
+def test_says_how_long_it_will_take(corpus, monkeypatch, capsys):
+    monkeypatch.setattr("skser.evaluation.estimate_seconds", lambda *run: 600.0)
+    evaluate(StandIn(), corpus, verbose=1)
+    assert "folds to train: about 10 min in all." in capsys.readouterr().err
+
+
+def test_a_model_without_epochs_has_no_estimate(corpus):
+    assert estimate_seconds(StandIn(), corpus, list(split_corpus(corpus))) is None
+
+
 def test_estimating_leaves_the_model_alone():
     speech = make_emotional_speech(2, n_utterances=1, random_state=0)
     model = make_light_sernet(duration=0.25, epochs=100, batch_size=16, random_state=0)
-    assert estimate_seconds(model, speech) > 0
+    assert estimate_seconds(model, speech, list(split_corpus(speech))) > 0
     assert model["classifier"].epochs == 100
     assert not hasattr(model["classifier"], "classes_")
 
@@ -505,6 +517,7 @@ def test_the_estimate_multiplies_an_epoch_of_few_utterances(
 
     model = make_light_sernet(batch_size=batch_size, epochs=10)
     monkeypatch.setattr(type(model), "fit", fit)
-    seconds = estimate_seconds(model, corpus)
+    folds = list(split_corpus(corpus))
+    seconds = estimate_seconds(model, corpus, folds)
     assert heard == [(n_rows, 3, 2)]
     assert seconds == pytest.approx(10 * (4 * 27) / n_rows)  # epochs x utterances of all folds

@@ -105,9 +105,7 @@ def test_computes_what_the_drawn_network_computes(network):
     for _ in range(5):  # the regulariser of ours is too small to be seen here
         loss = [float(np.squeeze(model.train_on_batch(mfcc, target))) for model in (ours, plain)]
         assert loss[0] == pytest.approx(loss[1], abs=2e-3)
-    np.testing.assert_allclose(
-        ours.predict_on_batch(mfcc), plain.predict_on_batch(mfcc), atol=2e-3
-    )
+    np.testing.assert_allclose(ours.predict_on_batch(mfcc), plain.predict_on_batch(mfcc), atol=2e-3)
 
 
 @pytest.mark.parametrize("n_frames", [1, 7, 184, 434])

@@ -1,5 +1,7 @@
 """Batches and the loops over them."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,7 +29,7 @@ def test_batches_of_lists_hold_each_utterance_once_and_neighbours_in_length(
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(X)))
     assert all(len(batch) <= batch_size for batch in batches)
     spans = sorted((min(n_frames[r] for r in b), max(n_frames[r] for r in b)) for b in batches)
-    assert all(high <= low for (_, high), (low, _) in zip(spans, spans[1:], strict=False))
+    assert all(high <= low for (_, high), (low, _) in itertools.pairwise(spans))
 
 
 def test_batches_of_arrays_are_shuffled_anew_each_epoch():

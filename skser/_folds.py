@@ -1,0 +1,123 @@
+"""Train and test fold after fold, in one process or in several."""
+
+from collections.abc import Iterable, Iterator
+from time import perf_counter
+
+import numpy as np
+from joblib import Parallel, cpu_count, delayed, effective_n_jobs
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import Bunch
+
+from ._process import start_keras
+from ._store import FoldStore
+from .classifier import LightSERNetClassifier
+from .protocols import Fold
+
+
+def run_folds(
+    model: BaseEstimator,
+    corpus: Bunch,
+    folds: list[Fold],
+    store: FoldStore | None,
+    n_jobs: int | None,
+    n_threads: int | None,
+) -> Iterator[tuple[str, dict]]:
+    """Train and test fold after fold, in this process or in several.
+
+    Parameters
+    ----------
+    model : estimator
+        Cloned for each fold.
+    corpus : Bunch
+        The corpus.
+    folds : list of Fold
+        The folds to run.
+    store : FoldStore or None
+        Where each finished fold is written.
+    n_jobs : int or None
+        Number of folds at a time.
+    n_threads : int or None
+        Number of TensorFlow threads of each process; None shares the processors evenly.
+
+    Yields
+    ------
+    name : str
+        Name of a fold, as soon as it is finished.
+    result : dict
+        Its predictions, as plain JSON.
+    """
+    n_workers = min(effective_n_jobs(n_jobs), len(folds))
+    if n_workers < 2:
+        for fold in folds:
+            yield _run_fold(model, corpus, fold, store)
+        return
+    n_threads = n_threads or max(1, cpu_count() // n_workers)
+    plain = Bunch(data=corpus.data, target=corpus.target, groups=corpus.groups)
+    parallel = Parallel(
+        n_jobs=n_workers,
+        backend="loky",
+        return_as="generator_unordered",
+        batch_size=1,
+        # Workers that another call left behind have started with their number of threads.
+        initializer=start_keras,
+        initargs=(n_threads,),
+    )
+    yield from parallel(delayed(_run_fold)(model, plain, fold, store) for fold in folds)
+
+
+def _run_fold(
+    model: BaseEstimator, corpus: Bunch, fold: Fold, store: FoldStore | None
+) -> tuple[str, dict]:
+    start = perf_counter()
+    fitted = clone(model).fit(*_take(corpus, fold.train))
+    utterances, _ = _take(corpus, fold.test)
+    result = {
+        "fold": fold.name,
+        "n_train": len(fold.train),
+        "n_test": len(fold.test),
+        "classes": fitted.classes_.tolist(),
+        "predictions": fitted.predict(utterances).tolist(),
+        "probabilities": (
+            fitted.predict_proba(utterances).tolist() if hasattr(fitted, "predict_proba") else None
+        ),
+        "seconds": perf_counter() - start,
+    }
+    if store is not None:
+        store.write(fold.name, result)
+    return fold.name, result
+
+
+def estimate_seconds(model: BaseEstimator, corpus: Bunch, folds: list[Fold]) -> float | None:
+    """Estimate how long folds will take, by training on a few utterances for two epochs.
+
+    Parameters
+    ----------
+    model : estimator
+        The model.
+    corpus : Bunch
+        The corpus.
+    folds : list of Fold
+        The folds to run.
+
+    Returns
+    -------
+    seconds : float or None
+        Wall-clock seconds for all folds, one after the other (parallel folds share the
+        processors, so they take about as long); None for a model that has no epochs.
+    """
+    classifier = getattr(model, "named_steps", {}).get("classifier")
+    if not isinstance(classifier, LightSERNetClassifier):
+        return None
+    probe = clone(model).set_params(classifier__epochs=2, classifier__verbose=0)
+    rows = np.unique(corpus.target, return_index=True)[1].tolist()
+    others = [row for row in range(len(corpus.target)) if row not in rows]
+    rows += others[: max(0, 2 * classifier.batch_size - len(rows))]
+    probe.fit(*_take(corpus, rows))
+    per_utterance = probe.named_steps["classifier"].history_["seconds"][-1] / len(rows)
+    n_trained = sum(len(fold.train) for fold in folds)
+    return per_utterance * classifier.epochs * n_trained
+
+
+def _take(corpus: Bunch, rows: Iterable[int]) -> tuple[list, np.ndarray]:
+    rows = list(rows)
+    return [corpus.data[row] for row in rows], np.asarray(corpus.target)[rows]
