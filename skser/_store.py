@@ -28,7 +28,7 @@ class FoldStore:
     Parameters
     ----------
     folder : path-like
-        Created when it is missing.
+        Created by `start` when it is missing.
     settings : dict
         What the folds are made with; plain JSON.
     resume : bool
@@ -51,8 +51,12 @@ class FoldStore:
                     "(resume=True, --resume) or give another folder."
                 )
             _check_same(read_json(path), settings, folder)
+        self._settings = settings
+
+    def start(self) -> None:
+        """Make the folder and write the settings: from here on it holds a run."""
         self._folds.mkdir(parents=True, exist_ok=True)
-        write_json(path, settings)
+        write_json(self.folder / "settings.json", self._settings)
 
     def read(self, name: str) -> dict | None:
         """Return a fold, or None if it is not finished.

@@ -234,6 +234,8 @@ def evaluate(
     todo = [fold for fold in folds if fold.name not in finished]
     if verbose and todo:
         show_estimate(len(todo), estimate_seconds(model, corpus, todo))
+    if store:
+        store.start()
     with FoldBar(len(folds), len(finished)) if verbose else nullcontext() as bar:
         for name, result in run_folds(model, corpus, todo, store, n_jobs, n_threads):
             finished[name] = result

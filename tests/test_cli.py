@@ -128,7 +128,7 @@ def test_evaluate_writes_and_prints_everything(evaluated):
     assert "Protocol: leave-one-speaker-out." in result.stdout
     assert "Unseen: the speaker" in result.stdout
     assert f"Written to {out}: predictions.csv" in result.stdout
-    assert "2 folds of 1 epochs: about" in plain(result.stderr)
+    assert "2 folds to train: about" in plain(result.stderr)
 
 
 def test_a_used_folder_is_refused(evaluated, run, no_estimate):
