@@ -1,4 +1,7 @@
-"""What only TensorFlow can do: fused batch normalisation, one graph for all shapes, threads."""
+"""What only TensorFlow can do: fused batch normalisation, one graph for all shapes, threads.
+
+Keras traces its graphs anew for each new shape, which takes longer than a short training.
+"""
 
 from collections.abc import Callable
 
@@ -53,9 +56,6 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 def forward(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     """Return the network's prediction as one graph for utterances of all lengths and numbers.
 
-    Keras' `predict_on_batch` traces a new graph for a new shape, which takes longer than the
-    prediction itself and makes TensorFlow warn.
-
     Parameters
     ----------
     network : keras.Model
@@ -71,6 +71,40 @@ def forward(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
         graph = tf.function(lambda mfcc: network(mfcc, training=False), signature)
         network._skser_forward = graph.get_concrete_function()  # freed with the network
     return lambda mfcc: network._skser_forward(tf.convert_to_tensor(mfcc))
+
+
+def train_step(network: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """Return one step of training as one graph for utterances of all lengths and numbers.
+
+    Parameters
+    ----------
+    network : keras.Model
+        The compiled network.
+
+    Returns
+    -------
+    step : callable
+        From MFCCs, integer labels and weights of a batch to its loss and its accuracy.
+    """
+    if not hasattr(network, "_skser_train_step"):
+        network.optimizer.build(network.trainable_variables)
+        signature = [
+            tf.TensorSpec(network.input_shape, tf.float32),
+            tf.TensorSpec((None,), tf.int64),
+            tf.TensorSpec((None,), tf.float32),
+        ]
+
+        def step(mfcc: tf.Tensor, y: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            with tf.GradientTape() as tape:
+                predicted = network(mfcc, training=True)
+                loss = network.compute_loss(mfcc, y, predicted, weight)
+            gradients = tape.gradient(loss, network.trainable_variables)
+            network.optimizer.apply(gradients, network.trainable_variables)
+            right = tf.argmax(predicted, axis=-1) == y
+            return loss, tf.reduce_mean(tf.cast(right, tf.float32))
+
+        network._skser_train_step = tf.function(step, signature).get_concrete_function()
+    return lambda *batch: network._skser_train_step(*map(tf.convert_to_tensor, batch))
 
 
 def set_threads(n_threads: int) -> None:

@@ -298,10 +298,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
 
     def _combined_weight(
         self, sample_weight: ArrayLike | None, X: MFCCs, y: ArrayLike
-    ) -> NDArray[np.float32] | None:
+    ) -> NDArray[np.float32]:
         """Return the product of sample weights and class weights, as a new array."""
-        if sample_weight is None and self.class_weight is None:
-            return None
         weight = _check_sample_weight(sample_weight, X, dtype=np.float32, copy=True)
         if self.class_weight is not None:
             weight *= compute_sample_weight(self.class_weight, y)

@@ -27,7 +27,7 @@ def train(
     model: "keras.Model",
     X: MFCCs,
     y: NDArray[np.int64],
-    sample_weight: NDArray[np.float32] | None,
+    sample_weight: NDArray[np.float32],
     *,
     epochs: int,
     batch_size: int,
@@ -45,7 +45,7 @@ def train(
         MFCCs.
     y : ndarray of int of shape (n_samples,)
         Labels.
-    sample_weight : ndarray of shape (n_samples,) or None
+    sample_weight : ndarray of shape (n_samples,), dtype float32
         Weight of each utterance in the loss.
     epochs, batch_size : int
         Number of passes over the utterances, and of utterances a step.
@@ -67,11 +67,16 @@ def train(
         If the loss is not finite after an epoch.
     """
     history: dict[str, list[float]] = defaultdict(list)
+    step = _train_step(model)
     for epoch in range(epochs):
         start = perf_counter()
         rate = SCHEDULES[schedule](epoch, epochs=epochs, learning_rate=learning_rate)
         model.optimizer.learning_rate = rate
-        logs = _train_epoch(model, X, y, sample_weight, batch_size, generator)
+        sums = np.zeros(2)
+        for rows in training_batches(X, batch_size, generator):
+            of_batch = step(_gather(X, rows), y[rows], sample_weight[rows])
+            sums += [float(value) * len(rows) for value in of_batch]
+        logs = dict(zip(("loss", "accuracy"), (sums / len(X)).tolist(), strict=True))
         if not np.isfinite(logs["loss"]):
             raise TrainingError(
                 f"Training diverged: the loss is {logs['loss']} after epoch {epoch + 1} of "
@@ -82,24 +87,6 @@ def train(
             history[name].append(value)
         report_epoch(epoch + 1, epochs, logs)
     return dict(history)
-
-
-def _train_epoch(
-    model: "keras.Model",
-    X: MFCCs,
-    y: NDArray[np.int64],
-    sample_weight: NDArray[np.float32] | None,
-    batch_size: int,
-    generator: np.random.Generator,
-) -> dict[str, float]:
-    """Train for one epoch and return the means over its utterances."""
-    sums: dict[str, float] = defaultdict(float)
-    for rows in training_batches(X, batch_size, generator):
-        weight = None if sample_weight is None else sample_weight[rows]
-        logs = model.train_on_batch(_gather(X, rows), y[rows], weight, return_dict=True)
-        for name, value in logs.items():  # of this batch alone
-            sums[name] += float(value) * len(rows)
-    return {name: total / len(X) for name, total in sums.items()}
 
 
 def predict(model: "keras.Model", X: MFCCs, *, batch_size: int) -> NDArray[np.float32]:
@@ -129,16 +116,6 @@ def predict(model: "keras.Model", X: MFCCs, *, batch_size: int) -> NDArray[np.fl
     return probabilities
 
 
-def _forward(model: "keras.Model") -> Callable:
-    import keras
-
-    if keras.backend.backend() == "tensorflow":
-        from ._tensorflow import forward
-
-        return forward(model)
-    return model.predict_on_batch
-
-
 def training_batches(
     X: MFCCs, batch_size: int, generator: np.random.Generator
 ) -> Iterator[NDArray[np.intp]]:
@@ -166,6 +143,28 @@ def training_batches(
     by_length = order[np.argsort(lengths, kind="stable")]
     batches = list(_slices(by_length, batch_size))
     yield from (batches[index] for index in generator.permutation(len(batches)))
+
+
+def _train_step(model: "keras.Model") -> Callable:
+    """Return a function from a batch to its loss and accuracy that trains on it."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        from ._tensorflow import train_step
+
+        return train_step(model)
+    return model.train_on_batch
+
+
+def _forward(model: "keras.Model") -> Callable:
+    """Return a function from MFCCs to probabilities."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        from ._tensorflow import forward
+
+        return forward(model)
+    return model.predict_on_batch
 
 
 def _slices(rows: NDArray[np.intp], batch_size: int) -> Iterator[NDArray[np.intp]]:

@@ -2,13 +2,14 @@
 
 import itertools
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skser.network import build_light_sernet
-from skser.training import predict, training_batches
+from skser.training import predict, train, training_batches
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +62,40 @@ def test_prediction_follows_new_weights(network):
     other.set_weights(network.get_weights())
     np.testing.assert_allclose(predict(other, X, batch_size=2), predict(network, X, batch_size=2))
     assert not np.allclose(before, predict(network, X, batch_size=2))
+
+
+def compiled(seed=0):
+    network = build_light_sernet(3, n_mfcc=8, dropout=0.0, seed=seed)
+    network.compile(
+        keras.optimizers.Adam(), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    return network
+
+
+def train_compiled(network, schedule, **params):
+    generator = np.random.default_rng(0)
+    X = generator.normal(size=(20, 12, 8)).astype(np.float32)
+    y, weight = generator.integers(3, size=20), generator.uniform(size=20).astype(np.float32)
+    rows = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-4, "generator": generator, **params}
+    return train(network, X, y, weight, schedule=schedule, **rows)
+
+
+def test_one_graph_trains_as_keras_does(monkeypatch):
+    ours, plain = compiled(), compiled()
+    history = train_compiled(ours, "cosine")
+    # what the other backends use
+    monkeypatch.setattr("skser.training._train_step", lambda network: network.train_on_batch)
+    expected = train_compiled(plain, "cosine")
+    np.testing.assert_allclose(history["loss"], expected["loss"], atol=1e-4)
+    np.testing.assert_allclose(history["accuracy"], expected["accuracy"], atol=1e-6)
+    X = np.random.default_rng(1).normal(size=(4, 12, 8)).astype(np.float32)
+    np.testing.assert_allclose(ours.predict_on_batch(X), plain.predict_on_batch(X), atol=1e-3)
+
+
+def test_learning_rate_of_the_epoch_is_the_optimizers():
+    network = compiled()
+    before = network.get_layer("body_2_1").kernel.numpy()
+    history = train_compiled(network, None, learning_rate=1e-30)
+    np.testing.assert_allclose(network.get_layer("body_2_1").kernel.numpy(), before, atol=1e-20)
+    assert float(network.optimizer.learning_rate) == pytest.approx(1e-30)
+    assert history["learning_rate"] == [1e-30, 1e-30]
