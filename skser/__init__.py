@@ -4,16 +4,6 @@ import lazy_loader as _lazy
 
 from ._version import __version__
 
-_getattr, __dir__, _names = _lazy.attach(
-    __name__,
-    submodules=["datasets", "exceptions", "metrics", "plotting", "protocols"],
-    submod_attrs={
-        "classifier": ["LightSERNetClassifier"],
-        "mfcc": ["MFCCTransformer"],
-        "evaluation": ["Evaluation", "evaluate"],
-        "persistence": ["load", "save"],
-        "pipeline": ["make_light_sernet"],
-    },
-)
-__getattr__ = _getattr
+# The names stand in __init__.pyi, where type checkers find them too.
+__getattr__, __dir__, _names = _lazy.attach_stub(__name__, __file__)
 __all__ = [*_names, "__version__"]

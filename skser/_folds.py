@@ -1,10 +1,11 @@
 """Train and test fold after fold, in one process or in several."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from time import perf_counter
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed, effective_n_jobs
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
 
@@ -52,7 +53,6 @@ def run_folds(
             yield _run_fold(model, corpus, fold, store)
         return
     n_threads = n_threads or max(1, cpu_count() // n_workers)
-    plain = Bunch(data=corpus.data, target=corpus.target, groups=corpus.groups)
     parallel = Parallel(
         n_jobs=n_workers,
         backend="loky",
@@ -62,7 +62,7 @@ def run_folds(
         initializer=start_keras,
         initargs=(n_threads,),
     )
-    yield from parallel(delayed(_run_fold)(model, plain, fold, store) for fold in folds)
+    yield from parallel(delayed(_run_fold)(model, corpus, fold, store) for fold in folds)
 
 
 def _run_fold(
@@ -87,6 +87,23 @@ def _run_fold(
     return fold.name, result
 
 
+def find_classifier(model: BaseEstimator) -> LightSERNetClassifier | None:
+    """Return the network of a Pipeline that `make_light_sernet` made.
+
+    Parameters
+    ----------
+    model : estimator
+        Any model.
+
+    Returns
+    -------
+    classifier : LightSERNetClassifier or None
+        None if the model is another one.
+    """
+    classifier = getattr(model, "named_steps", {}).get("classifier")
+    return classifier if isinstance(classifier, LightSERNetClassifier) else None
+
+
 def estimate_seconds(model: BaseEstimator, corpus: Bunch, folds: list[Fold]) -> float | None:
     """Estimate how long folds will take, by training on a few utterances for two epochs.
 
@@ -105,8 +122,8 @@ def estimate_seconds(model: BaseEstimator, corpus: Bunch, folds: list[Fold]) -> 
         Wall-clock seconds for all folds, one after the other (parallel folds share the
         processors, so they take about as long); None for a model that has no epochs.
     """
-    classifier = getattr(model, "named_steps", {}).get("classifier")
-    if not isinstance(classifier, LightSERNetClassifier):
+    classifier = find_classifier(model)
+    if classifier is None:
         return None
     probe = clone(model).set_params(classifier__epochs=2, classifier__verbose=0)
     rows = np.unique(corpus.target, return_index=True)[1].tolist()
@@ -118,6 +135,5 @@ def estimate_seconds(model: BaseEstimator, corpus: Bunch, folds: list[Fold]) -> 
     return per_utterance * classifier.epochs * n_trained
 
 
-def _take(corpus: Bunch, rows: Iterable[int]) -> tuple[list, np.ndarray]:
-    rows = list(rows)
-    return [corpus.data[row] for row in rows], np.asarray(corpus.target)[rows]
+def _take(corpus: Bunch, rows: NDArray[np.intp] | list[int]) -> tuple[list, NDArray]:
+    return [corpus.data[row] for row in rows], corpus.target[rows]

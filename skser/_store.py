@@ -3,10 +3,8 @@
 import hashlib
 import json
 import os
-import platform
 import re
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,13 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
-from ._version import __version__
+from ._files import read_json, write_json
+from ._text import some
 from .exceptions import EvaluationError
 
-_PACKAGES = ("keras", "librosa", "numpy", "scikeras", "scikit-learn", "tensorflow")
 # What changes how a run goes, and not what comes out of it.
 _NEUTRAL_PARAMS = ("n_jobs", "verbose")
+_NEUTRAL_SETTINGS = ("processors",)
 
 
 class FoldStore:
@@ -94,52 +93,13 @@ class FoldStore:
         return self._folds / f"{safe}.json"
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    content : object
-        What it holds.
-
-    Raises
-    ------
-    EvaluationError
-        If it is missing or no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EvaluationError(f"The file '{path}' cannot be read as JSON: {error}.") from error
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    content : object
-        Plain JSON.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-    temporary.replace(path)
-
-
 def describe_corpus(corpus: Bunch) -> dict[str, Any]:
     """Describe a corpus for the settings, with a fingerprint of its utterances.
 
     Parameters
     ----------
     corpus : Bunch
-        The corpus.
+        The corpus, with `content`.
 
     Returns
     -------
@@ -147,16 +107,10 @@ def describe_corpus(corpus: Bunch) -> dict[str, Any]:
         Name, counts, emotions, speakers and fingerprint.
     """
     digest = hashlib.sha256()
-    for utterance, label, speaker in zip(corpus.data, corpus.target, corpus.groups, strict=True):
-        if isinstance(utterance, str | os.PathLike):
-            path = Path(utterance)
-            size = path.stat().st_size if path.exists() else "missing"
-            digest.update(f"{path.name} {size}".encode())
-        else:
-            digest.update(np.ascontiguousarray(utterance).tobytes())
-        digest.update(f" {label} {speaker}\n".encode())
+    for content, label, speaker in zip(corpus.content, corpus.target, corpus.groups, strict=True):
+        digest.update(f"{content} {label} {speaker}\n".encode())
     return {
-        "name": corpus.get("name", "corpus"),
+        "name": corpus.name,
         "n_utterances": len(corpus.target),
         "emotions": [str(label) for label in np.unique(corpus.target).tolist()],
         "speakers": [str(speaker) for speaker in np.unique(corpus.groups).tolist()],
@@ -187,24 +141,6 @@ def describe_model(model: BaseEstimator) -> dict[str, Any]:
     return {"class": type(model).__name__, **{name: _plain(v) for name, v in params.items()}}
 
 
-def describe_machine() -> dict[str, str]:
-    """Describe the versions and the backend that a result depends on.
-
-    Returns
-    -------
-    description : dict of str to str
-        Versions by package, the backend of Keras, and the processor's architecture.
-    """
-    versions = {package: version(package) for package in _PACKAGES}
-    return {
-        "skser": __version__,
-        "python": platform.python_version(),
-        **versions,
-        "keras_backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
-        "machine": platform.machine(),
-    }
-
-
 def _plain(value: Any) -> Any:
     """Return a parameter as JSON would give it back."""
     try:
@@ -215,11 +151,14 @@ def _plain(value: Any) -> Any:
 
 def _check_same(old: dict, new: Mapping[str, Any], folder: str | os.PathLike) -> None:
     """Refuse to mix folds that were made with different settings."""
-    differences = sorted(_differences(old, new))
+    compared = {**old, **new}.keys() - set(_NEUTRAL_SETTINGS)
+    differences = [
+        d for key in sorted(compared) for d in _differences(old.get(key), new.get(key), key)
+    ]
     if differences:
         raise EvaluationError(
             f"The folder '{folder}' holds an evaluation with other settings, so it cannot be "
-            f"resumed: {'; '.join(differences[:10])}. Give another folder."
+            f"resumed: {some(differences)}. Give another folder."
         )
 
 

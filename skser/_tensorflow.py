@@ -17,6 +17,26 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     operations take about a third of a training step on a processor.
     """
 
+    def build(self, input_shape: tuple) -> None:
+        """Make the variables.
+
+        Parameters
+        ----------
+        input_shape : tuple
+            Shape of a batch.
+
+        Raises
+        ------
+        ValueError
+            If the layer was given options that the kernel does not have.
+        """
+        super().build(input_shape)
+        if self.axis not in (-1, 3) or not (self.scale and self.center):
+            raise ValueError(
+                "FusedBatchNormalization normalises the last axis, with scale and centre; take "
+                "keras.layers.BatchNormalization for anything else."
+            )
+
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Normalise a batch.
 

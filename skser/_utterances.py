@@ -1,16 +1,18 @@
 """What `X` may be, and how a batch of utterances reports its bad ones all at once."""
 
+import hashlib
 import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio import check_waveform, read_audio
-from .exceptions import AudioError, SkserError
+from .audio import check_waveform, read_audio, read_samples
+from .exceptions import AudioError, AudioFileError, SkserError
 
 _MAX_LISTED = 10
 
@@ -37,7 +39,7 @@ def silence(row: int, utterance: Any) -> str:
     return f"{name} is silent: all of its samples are zero where it was cut."
 
 
-def raise_problems(problems: list[SkserError]) -> None:
+def raise_problems(problems: Sequence[SkserError]) -> None:
     if problems:
         kind = type(problems[0])
         raise kind(_listed(problems, "utterances cannot be used, so nothing was computed"))
@@ -79,6 +81,40 @@ def are_paths(items: list) -> bool:
             "instead."
         )
     return any(paths)
+
+
+def digest_content(utterances: Sequence) -> list[str]:
+    """Hash the samples of each utterance, whatever its file is called.
+
+    Parameters
+    ----------
+    utterances : sequence of paths or arrays
+        Recordings or waveforms.
+
+    Returns
+    -------
+    digests : list of str
+        SHA-256 of the samples at the recording's own rate.
+
+    Raises
+    ------
+    AudioFileError
+        If recordings cannot be read; the message names the first ten and the count.
+    """
+    digests, problems = [], []
+    for utterance in utterances:
+        try:
+            samples = (
+                read_samples(Path(utterance))[0]
+                if isinstance(utterance, str | os.PathLike)
+                else np.asarray(utterance)
+            )
+        except AudioFileError as problem:
+            problems.append(problem)
+            continue
+        digests.append(hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest())
+    raise_problems(problems)
+    return digests
 
 
 def are_waveforms(items: list) -> bool:

@@ -67,7 +67,7 @@ def read_audio(
         The warning that the file deserves.
     """
     path = Path(path)
-    samples, file_rate = _read_samples(path)
+    samples, file_rate = read_samples(path)
     if not len(samples):
         raise AudioFileError(f"The recording '{path}' has no samples; remove it from the list.")
     truncated = None
@@ -91,8 +91,26 @@ def read_audio(
     return waveform.astype(np.float32, copy=False), truncated
 
 
-def _read_samples(path: Path) -> tuple[NDArray[np.float32], int]:
-    """Return samples of shape (n_timestamps, n_channels) and their rate in Hz."""
+def read_samples(path: Path) -> tuple[NDArray[np.float32], int]:
+    """Read all channels of a recording as they are.
+
+    Parameters
+    ----------
+    path : Path
+        A recording.
+
+    Returns
+    -------
+    samples : ndarray of shape (n_timestamps, n_channels), dtype float32
+        The samples.
+    sample_rate : int
+        Their rate, in Hz.
+
+    Raises
+    ------
+    AudioFileError
+        If the file is missing, empty or no audio.
+    """
     import soundfile
 
     try:

@@ -60,7 +60,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         The parallel convolutions of Body I, all three by default. Together they have 96 filters,
         however many they are.
     warm_start : bool, default=False
-        Whether a second `fit` goes on from the weights of the first.
+        Whether a second `fit` goes on from the weights of the first. The network's parameters
+        must stay as they were; the learning-rate schedule begins anew.
     random_state : int, RandomState instance or None, default=None
         Seeds the initial weights, the dropout and the order of the utterances. With an int,
         `fit` repeats exactly as long as the process computes with the same number of threads.
@@ -109,6 +110,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     """
 
     classes_: NDArray[Any]
+    keras_classifier_: "KerasClassifier"
+    history_: dict[str, list[float]]
 
     _parameter_constraints: ClassVar[dict] = {
         "loss": [StrOptions({"cross_entropy", "focal"})],
@@ -163,8 +166,9 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc)
-            MFCCs. Utterances of different lengths make batches of about equal length, each cut
-            to its shortest. Rows of a 2-D array are taken as utterances of one frame.
+            MFCCs. Utterances whose lengths differ by less than a tenth share a batch, each cut
+            around its middle to the shortest one there. Rows of a 2-D array are taken as
+            utterances of one frame.
         y : array-like of shape (n_samples,)
             Emotions; strings or integers.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -186,17 +190,21 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         self._validate_params()
         self._check_paths()
         go_on = self.warm_start and hasattr(self, "keras_classifier_")
+        if go_on:
+            self._check_same_network()
         X = self._check_mfcc(X, reset=not go_on)
         labels = self._check_labels(X, y, go_on=go_on)
         weight = self._combined_weight(sample_weight, X, y)
         random_state = check_random_state(self.random_state)
         network_seed, order_seed = random_state.randint(np.iinfo(np.int32).max, size=2)
-        if not go_on:
-            self.keras_classifier_ = self._make_keras_classifier(int(network_seed))
-            self.history_: dict[str, list[float]] = {}
+        if go_on:
+            keras_classifier, earlier = self.keras_classifier_, self.history_
+        else:
+            self.__dict__.pop("keras_classifier_", None)  # a fit that fails leaves none behind
+            keras_classifier, earlier = self._make_keras_classifier(int(network_seed)), {}
         with epoch_bar(self.epochs) if self.verbose else nullcontext():
             history = train(
-                self.keras_classifier_.model_,
+                keras_classifier.model_,
                 X,
                 labels,
                 weight,
@@ -206,8 +214,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
                 schedule=self.learning_rate_schedule,
                 generator=np.random.default_rng(order_seed),
             )
-        for name, values in history.items():
-            self.history_[name] = self.history_.get(name, []) + values
+        self.keras_classifier_ = keras_classifier
+        self.history_ = {name: earlier.get(name, []) + values for name, values in history.items()}
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
@@ -253,19 +261,27 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     def _make_keras_classifier(self, seed: int) -> "KerasClassifier":
         from ._scikeras import make_keras_classifier  # starts TensorFlow
 
+        self._network_params = self._get_network_params()
         return make_keras_classifier(
-            len(self.classes_),
-            n_mfcc=self.n_features_in_,
-            paths=tuple(self.paths),
-            dropout=self.dropout,
-            l2=self.l2,
-            seed=seed,
-            loss=self.loss,
-            gamma=self.gamma,
+            len(self.classes_), n_mfcc=self.n_features_in_, seed=seed, **self._network_params
         )
 
+    def _get_network_params(self) -> dict[str, Any]:
+        """Return the parameters that the compiled network is built from."""
+        names = ("loss", "gamma", "dropout", "l2")
+        return {"paths": tuple(self.paths), **{name: getattr(self, name) for name in names}}
+
+    def _check_same_network(self) -> None:
+        for name, value in self._get_network_params().items():
+            if value != (first := self._network_params[name]):
+                raise ValueError(
+                    f"With warm_start=True the {name!r} parameter of {type(self).__name__} must "
+                    f"stay as in the first fit ({first!r}). Got {value!r} instead."
+                )
+
     def _check_paths(self) -> None:
-        if not self.paths or len({*self.paths}) < len(self.paths) or {*self.paths} - {*_PATHS}:
+        named = all(isinstance(path, str) for path in self.paths) and {*self.paths} <= {*_PATHS}
+        if not self.paths or not named or len({*self.paths}) < len(self.paths):
             raise ValueError(
                 f"The 'paths' parameter of {type(self).__name__} must be a tuple of one to three "
                 f"different names among {_PATHS}. Got {self.paths!r} instead."
@@ -300,9 +316,17 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         self, sample_weight: ArrayLike | None, X: MFCCs, y: ArrayLike
     ) -> NDArray[np.float32]:
         """Return the product of sample weights and class weights, as a new array."""
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float32, copy=True)
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float32, copy=True, ensure_non_negative=True
+        )
         if self.class_weight is not None:
-            weight *= compute_sample_weight(self.class_weight, y)
+            by_class = compute_sample_weight(self.class_weight, y)
+            if not (np.isfinite(by_class) & (by_class >= 0)).all():
+                raise ValueError(
+                    f"The 'class_weight' parameter of {type(self).__name__} must hold finite "
+                    f"weights of at least 0. Got {self.class_weight!r} instead."
+                )
+            weight *= by_class
         return weight
 
     def _check_mfcc(self, X: Any, *, reset: bool) -> MFCCs:
@@ -316,6 +340,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
             return utterances
         if getattr(X, "ndim", None) == 3:
             X = check_array(X, dtype=np.float32, allow_nd=True, order="C")
+            if X.shape[1] == 0:
+                raise ValueError("MFCCs must have at least one frame. Got none.")
             self._check_n_mfcc(X.shape[2], reset=reset)
             return X
         X = validate_data(self, X, reset=reset, dtype=np.float32)
@@ -324,11 +350,15 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     def _check_n_mfcc(self, n_mfcc: int, *, reset: bool) -> None:
         if reset:
             self.n_features_in_ = n_mfcc
+            self.__dict__.pop("feature_names_in_", None)  # of an earlier fit, on a DataFrame
         elif n_mfcc != self.n_features_in_:
             raise ValueError(
                 f"X has {n_mfcc} coefficients a frame, but {type(self).__name__} was fitted with "
                 f"{self.n_features_in_}; compute the MFCCs with the same 'n_mfcc'."
             )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "keras_classifier_")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

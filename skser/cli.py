@@ -204,8 +204,7 @@ def train(
     from ._process import start_keras
     from .persistence import save
 
-    if not out.parent.is_dir():
-        raise typer.BadParameter(f"The folder '{out.parent}' does not exist.", param_hint="--out")
+    _check_folder_of(out)
     utterances = _load_corpus(corpus, root, download, url, speakers, seed)
     model = _make_model(recipe, loss, duration, epochs, learning_rate, batch_size, seed)
     with _messages.status("Starting Keras ..."):
@@ -274,6 +273,7 @@ def features(
 
     from .mfcc import MFCCTransformer
 
+    _check_folder_of(out)
     names = [str(file) for file in files]
     with _messages.status(f"Computing the MFCCs of {len(files)} recording(s) ..."):
         X = MFCCTransformer(duration=duration, n_jobs=jobs).fit_transform(names)
@@ -310,12 +310,21 @@ def _load_corpus(
         with _messages.status("Synthesising speech ..."):
             return datasets.make_emotional_speech(n_speakers=speakers, random_state=seed)
     if root is not None:
+        if download or url:
+            raise typer.BadParameter(
+                "The corpus is either in a folder or downloaded.", param_hint="--root, --download"
+            )
         return datasets.load_emodb(root)
     if download:
         return datasets.fetch_emodb(**({"url": url} if url else {}))
     raise typer.BadParameter(
         f"The corpus {corpus.value} needs --root FOLDER or --download.", param_hint="--corpus"
     )
+
+
+def _check_folder_of(out: Path) -> None:
+    if not out.parent.is_dir():
+        raise typer.BadParameter(f"The folder '{out.parent}' does not exist.", param_hint="--out")
 
 
 def _make_model(
@@ -359,5 +368,5 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as end:
         if end.code == 130:  # Ctrl-C, as typer passes it on
-            _messages.print("Stopped. What was finished is kept.")
+            _messages.print("Stopped. Finished folds of an evaluation are kept.")
         raise

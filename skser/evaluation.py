@@ -14,19 +14,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length
 
-from ._folds import estimate_seconds, run_folds
-from ._store import (
-    FoldStore,
-    describe_corpus,
-    describe_machine,
-    describe_model,
-    read_json,
-    write_json,
-)
+from ._environment import describe_backend, describe_processors, describe_versions
+from ._files import read_json, write_json
+from ._folds import estimate_seconds, find_classifier, run_folds
+from ._store import FoldStore, describe_corpus, describe_model
 from .callbacks import FoldBar, show_estimate
 from .exceptions import EvaluationError, MissingClassWarning
 from .metrics import SCORE_NAMES, bootstrap_intervals, score_predictions
-from .protocols import LEAVE_ONE_SPEAKER_OUT, Fold, split_corpus
+from .protocols import LEAVE_ONE_SPEAKER_OUT, Fold, split_corpus, with_content
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +139,7 @@ class Evaluation:
             f"{len(corpus['speakers'])} speakers, {len(corpus['emotions'])} emotions",
             f"Protocol: {protocol['name']}.",
             f"Unseen: {protocol['unseen']}.",
-            f"Epoch: {protocol['epoch']}.",
+            *([f"Epoch: {protocol['epoch']}."] if protocol["epoch"] else []),
             "",
             f"{'in %':<20}{'n':>5}" + "".join(f"{name:>13}" for name in SCORE_NAMES.values()),
         ]
@@ -207,6 +202,8 @@ def evaluate(
     EvaluationError
         If the corpus has fewer than two speakers, lengths differ, a split is not independent, or
         `out` holds another run.
+    AudioFileError
+        If recordings cannot be read; nothing is trained then.
 
     Warns
     -----
@@ -220,14 +217,20 @@ def evaluate(
     """
     if resume and out is None:
         raise EvaluationError("resume=True needs the folder to go on with; pass out=.")
-    _check_corpus(corpus)
+    corpus = _check_corpus(corpus)
     folds = list(split_corpus(corpus))
     _check_classes(folds, corpus)
+    classifier = find_classifier(model)
     settings = {
         "corpus": describe_corpus(corpus),
-        "protocol": {**LEAVE_ONE_SPEAKER_OUT._asdict(), "epoch": "the last, fixed before the run"},
+        "protocol": {
+            **LEAVE_ONE_SPEAKER_OUT._asdict(),
+            "epoch": classifier and f"the last of {classifier.epochs}, fixed before the run",
+        },
         "model": describe_model(model),
-        "versions": describe_machine(),
+        "versions": describe_versions(),
+        "keras_backend": classifier and describe_backend(),
+        "processors": describe_processors(n_jobs, n_threads),
     }
     store = FoldStore(out, settings, resume=resume) if out is not None else None
     finished = {f.name: done for f in folds if store and (done := store.read(f.name))}
@@ -247,7 +250,14 @@ def evaluate(
     return evaluation
 
 
-def _check_corpus(corpus: Bunch) -> None:
+def _check_corpus(corpus: Bunch) -> Bunch:
+    """Return the corpus by position, whatever index its columns have, with digests."""
+    for column in ("data", "target", "groups"):
+        if column not in corpus:
+            raise EvaluationError(
+                f"A corpus must have 'data', 'target' and 'groups' (speakers). '{column}' is "
+                "missing; make_bunch makes a corpus from a table."
+            )
     try:
         check_consistent_length(corpus.data, corpus.target, corpus.groups)
     except ValueError as error:
@@ -257,12 +267,21 @@ def _check_corpus(corpus: Bunch) -> None:
         ) from error
     if len(np.unique(corpus.target)) < 2:
         raise EvaluationError("A corpus must have at least two emotions to be told apart.")
+    return with_content(
+        Bunch(
+            name=corpus.get("name", "corpus"),
+            data=list(corpus.data),
+            target=np.asarray(corpus.target),
+            groups=np.asarray(corpus.groups),
+            file=_file_names(corpus),
+        )
+    )
 
 
 def _check_classes(folds: Iterable[Fold], corpus: Bunch) -> None:
     emotions = np.unique(corpus.target)
     for fold in folds:
-        heard = np.unique(np.asarray(corpus.target)[fold.train])
+        heard = np.unique(corpus.target[fold.train])
         if len(heard) < 2:
             raise EvaluationError(
                 f"Fold '{fold.name}': the training speakers have only one emotion, {heard[0]}; "
@@ -290,12 +309,12 @@ def _assemble(corpus: Bunch, folds: list[Fold], finished: dict, settings: dict) 
         tables.append(table)
     predicted = pd.concat(tables).sort_index()
     probabilities = [f"p_{label}" for label in settings["corpus"]["emotions"]]
-    if probabilities[0] in predicted or probabilities[-1] in predicted:
+    if predicted.shape[1] > 1:
         predicted = predicted.reindex(columns=["prediction", *probabilities]).fillna(
             dict.fromkeys(probabilities, 0.0)
         )
     known = pd.DataFrame(
-        {"file": _file_names(corpus), "speaker": corpus.groups, "label": corpus.target}
+        {"file": corpus.file, "speaker": corpus.groups, "label": corpus.target}
     ).astype(str)
     rows = [
         {key: finished[fold.name][key] for key in ("fold", "n_train", "n_test", "seconds")}

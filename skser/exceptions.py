@@ -25,10 +25,6 @@ class EvaluationError(SkserError, ValueError):
     """An evaluation cannot start or continue with these data or in this folder."""
 
 
-class MissingDependencyError(SkserError, ImportError):
-    """An optional dependency is needed for this call and is not installed."""
-
-
 class TruncatedAudioWarning(UserWarning):
     """A WAV file holds fewer samples than its header promises."""
 

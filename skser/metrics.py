@@ -1,11 +1,13 @@
 """The field's scores, their confidence intervals, and scikit-learn's names for them."""
 
 import warnings
+from numbers import Integral, Real
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix
+from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_consistent_length
 
 SCORING = {
@@ -14,7 +16,11 @@ SCORING = {
     "f1_macro": "f1_macro",
     "f1_weighted": "f1_weighted",
 }
-"""The scores of speech emotion recognition as `scoring=` of `cross_validate` takes them."""
+"""The scores of speech emotion recognition as `scoring=` of `cross_validate` takes them.
+
+They are scikit-learn's own scorers, so `uar` warns if a class is predicted for a speaker who lacks
+it; the score is right. `score_predictions` and `evaluate` give the same numbers without a warning.
+"""
 
 SCORE_NAMES = MappingProxyType(
     {"uar": "UAR", "wa": "WA", "f1_macro": "F1 macro", "f1_weighted": "F1 weighted"}
@@ -66,6 +72,13 @@ def score_predictions(y_true: ArrayLike, y_pred: ArrayLike) -> dict[str, float]:
     return {name: float(value) for name, value in scores.items()}
 
 
+@validate_params(
+    {
+        "confidence": [Interval(Real, 0, 1, closed="neither")],
+        "n_resamples": [Interval(Integral, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
 def bootstrap_intervals(
     y_true: ArrayLike,
     y_pred: ArrayLike,

@@ -168,7 +168,8 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
             If a parameter is out of range, or `X` is none of the kinds that are taken.
         """
         self._check_parameters()
-        self.__dict__.pop("n_features_in_", None)  # of an earlier fit, on a 2-D array
+        for learnt in ("n_features_in_", "feature_names_in_"):  # in an earlier fit, on a table
+            self.__dict__.pop(learnt, None)
         self._utterances(X, reset=True)
         return self
 
@@ -343,7 +344,7 @@ def mel_matrix(
     matrix = librosa.filters.mel(
         sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=True, norm=None
     )
-    return np.ascontiguousarray(matrix.T, dtype=np.float32)
+    return _read_only(matrix.T)
 
 
 @lru_cache(maxsize=16)
@@ -363,4 +364,11 @@ def dct_matrix(n_mels: int, n_mfcc: int) -> NDArray[np.float32]:
         One column a coefficient.
     """
     matrix = fft.dct(np.eye(n_mels), type=2, axis=1)[:, :n_mfcc] / np.sqrt(2 * n_mels)
-    return np.ascontiguousarray(matrix, dtype=np.float32)
+    return _read_only(matrix)
+
+
+def _read_only(matrix: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return a matrix for the cache, which all later calls share."""
+    shared = np.ascontiguousarray(matrix, dtype=np.float32)
+    shared.flags.writeable = False
+    return shared

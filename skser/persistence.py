@@ -14,7 +14,8 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from ._store import describe_machine
+from ._environment import describe_backend, describe_versions
+from ._files import replaced_file
 from .classifier import LightSERNetClassifier
 from .exceptions import ModelFileError
 from .mfcc import MFCCTransformer
@@ -48,7 +49,8 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
     Notes
     -----
     The file is a ZIP archive of `model.json` (parameters, labels, versions), `weights.npz`
-    (the network's arrays) and `checksums.json`. The state of the optimizer is not kept.
+    (the network's arrays) and `checksums.json`. The state of the optimizer is not kept, nor are
+    settings of the Pipeline itself, such as its `memory`.
 
     Examples
     --------
@@ -70,9 +72,11 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
         "classes": classifier.classes_.tolist(),
         "classes_dtype": classifier.classes_.dtype.str,
         "n_mfcc": classifier.n_features_in_,
+        "input": {name: _describe_input(step) for name, step in steps.items()},
         "history": classifier.history_,
         "weights": [weight.path for weight in network.weights],
-        "versions": describe_machine(),
+        "versions": describe_versions(),
+        "keras_backend": describe_backend(),
     }
     arrays = io.BytesIO()
     np.savez(arrays, *network.get_weights())
@@ -81,15 +85,13 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
         "weights.npz": arrays.getvalue(),
     }
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in members.items():
-                archive.writestr(name, content)
-            archive.writestr("checksums.json", json.dumps(checksums, indent=1))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        replaced_file(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name, content in members.items():
+            archive.writestr(name, content)
+        archive.writestr("checksums.json", json.dumps(checksums, indent=1))
 
 
 def load(path: str | os.PathLike) -> Pipeline | LightSERNetClassifier:
@@ -121,6 +123,8 @@ def load(path: str | os.PathLike) -> Pipeline | LightSERNetClassifier:
         classifier = steps["classifier"]
         _check_steps(steps, settings["n_mfcc"])
         _restore(classifier, settings, _read_arrays(members["weights.npz"], settings))
+        for name, step in steps.items():
+            _restore_input(step, settings["input"][name])
     except Exception as error:  # nonsense makes NumPy, Keras and TensorFlow raise anything
         raise ModelFileError(
             f"The model file '{path}' does not describe a model that this skser can build: {error}."
@@ -219,7 +223,7 @@ def _sha256(content: bytes) -> str:
 def _parse_settings(content: bytes, path: Path) -> dict[str, Any]:
     try:
         settings = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"The model file '{path}' is damaged: {error}.") from error
     if not isinstance(settings, dict) or settings.get("format") != _FORMAT:
         raise ModelFileError(f"The file '{path}' is no model of skser.")
@@ -242,8 +246,33 @@ def _restore(
     classifier: LightSERNetClassifier, settings: dict[str, Any], arrays: list[NDArray]
 ) -> None:
     """Build the network and give it the saved weights."""
-    classifier.classes_ = np.array(settings["classes"], dtype=settings["classes_dtype"])
+    classes = np.array(settings["classes"], dtype=settings["classes_dtype"])
+    if classes.ndim != 1 or len(classes) < 2 or not np.array_equal(classes, np.unique(classes)):
+        raise ValueError(f"the classes {settings['classes']!r} are not sorted and different")
+    if not isinstance(settings["history"], dict):
+        raise TypeError("its history is no table of epochs")
+    classifier.classes_ = classes
     classifier.n_features_in_ = settings["n_mfcc"]
     classifier.history_ = settings["history"]
-    classifier.keras_classifier_ = classifier._make_keras_classifier(seed=0)
-    classifier.keras_classifier_.model_.set_weights(arrays)
+    keras_classifier = classifier._make_keras_classifier(seed=0)
+    network = keras_classifier.model_
+    if [weight.path for weight in network.weights] != settings["weights"]:
+        raise ValueError("its weights are not those of the network")
+    network.set_weights(arrays)
+    classifier.keras_classifier_ = keras_classifier
+
+
+def _describe_input(step: BaseEstimator) -> dict[str, Any]:
+    """Return what a step learnt about the columns of a 2-D array or DataFrame."""
+    names = getattr(step, "feature_names_in_", None)
+    return {
+        "n_features_in_": getattr(step, "n_features_in_", None),
+        "feature_names_in_": None if names is None else names.tolist(),
+    }
+
+
+def _restore_input(step: BaseEstimator, described: dict[str, Any]) -> None:
+    if described["n_features_in_"] is not None:
+        step.n_features_in_ = int(described["n_features_in_"])
+    if described["feature_names_in_"] is not None:
+        step.feature_names_in_ = np.array(described["feature_names_in_"], dtype=object)

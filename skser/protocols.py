@@ -1,7 +1,7 @@
 """Who is held out: speaker-independent splits, and the check that they are."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import LeaveOneGroupOut
 from sklearn.utils import Bunch
 
+from ._text import some
+from ._utterances import digest_content
 from .exceptions import EvaluationError
 
 
@@ -49,21 +51,26 @@ def split_corpus(corpus: Bunch) -> Iterator[Fold]:
     Raises
     ------
     EvaluationError
-        If there are fewer than two speakers, or a split is not speaker-independent.
+        If there are fewer than two speakers, or a split is not independent.
+    AudioFileError
+        If recordings cannot be read.
     """
     groups = np.asarray(corpus.groups)
     if len(speakers := np.unique(groups)) < 2:
         raise EvaluationError(
             "Leave-one-speaker-out needs at least two speakers. The corpus has "
-            f"{len(speakers)}: {', '.join(map(str, speakers))}."
+            f"{len(speakers)}: {some(speakers)}."
         )
+    corpus = with_content(corpus)
     for train, test in LeaveOneGroupOut().split(groups, groups=groups):
         audit_split(train, test, corpus)
         yield Fold(str(groups[test[0]]), train, test)
 
 
 def audit_split(train: NDArray[np.intp], test: NDArray[np.intp], corpus: Bunch) -> None:
-    """Check that no speaker and no utterance stands on both sides of a split.
+    """Check that no speaker and no recording stands on both sides of a split.
+
+    Recordings are compared by their samples, so that a copy by another name is found.
 
     Parameters
     ----------
@@ -76,18 +83,46 @@ def audit_split(train: NDArray[np.intp], test: NDArray[np.intp], corpus: Bunch) 
     ------
     EvaluationError
         If one does; the message names the first ten.
+    AudioFileError
+        If recordings cannot be read.
     """
-    groups = np.asarray(corpus.groups)
-    _raise_shared("speaker", groups[train], groups[test])
-    if all(isinstance(utterance, str | os.PathLike) for utterance in corpus.data):
-        files = np.array([os.fspath(utterance) for utterance in corpus.data])
-        _raise_shared("recording", files[train], files[test])
+    speakers = np.asarray(corpus.groups)
+    _raise_shared("speaker", np.intersect1d(speakers[train], speakers[test]))
+    content = np.asarray(with_content(corpus).content)
+    heard = test[np.isin(content[test], content[train])]
+    _raise_shared("recording", [_name(corpus.data[row], row) for row in heard])
 
 
-def _raise_shared(what: str, train: NDArray, test: NDArray) -> None:
-    shared = np.intersect1d(train, test)
+def with_content(corpus: Bunch) -> Bunch:
+    """Add the digests of the utterances' samples, unless the corpus has them.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        A corpus, with `data`.
+
+    Returns
+    -------
+    corpus : Bunch
+        The same, with `content`: one digest an utterance.
+
+    Raises
+    ------
+    AudioFileError
+        If recordings cannot be read; the message names the first ten and the count.
+    """
+    if "content" in corpus:
+        return corpus
+    return Bunch(**{**corpus, "content": digest_content(list(corpus.data))})
+
+
+def _name(utterance: object, row: int) -> str:
+    return str(utterance) if isinstance(utterance, str | os.PathLike) else f"row {row}"
+
+
+def _raise_shared(what: str, shared: Sequence | NDArray) -> None:
     if len(shared):
         raise EvaluationError(
             f"The split is not independent: {len(shared)} {what}(s) stand in both training and "
-            f"test data: {', '.join(map(str, shared[:10]))}."
+            f"test data: {some(shared)}."
         )

@@ -1,7 +1,7 @@
 """Batches of equal length, and the loops over them: training and prediction.
 
 Keras' own `fit` infers the shape of all batches from the first two, so it cannot take
-utterances that keep their lengths; these loops call its `train_on_batch` instead.
+utterances that keep their lengths; these loops go over the batches themselves.
 """
 
 from collections import defaultdict
@@ -124,7 +124,7 @@ def training_batches(
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
-        MFCCs. In a list, utterances of about the same length share a batch.
+        MFCCs. In a list, utterances whose lengths differ by less than a tenth share a batch.
     batch_size : int
         Number of utterances a batch; the last one may have fewer.
     generator : numpy.random.Generator
@@ -139,10 +139,20 @@ def training_batches(
     if not isinstance(X, list):
         yield from _slices(order, batch_size)
         return
-    lengths = np.array([len(X[row]) for row in order])
-    by_length = order[np.argsort(lengths, kind="stable")]
-    batches = list(_slices(by_length, batch_size))
-    yield from (batches[index] for index in generator.permutation(len(batches)))
+    batches = _batches_by_length([len(X[row]) for row in order], batch_size)
+    yield from (order[batches[index]] for index in generator.permutation(len(batches)))
+
+
+def _batches_by_length(n_frames: list[int], batch_size: int) -> list[list[int]]:
+    """Group neighbours in length, so that cutting to the shortest loses little of the others."""
+    batches: list[list[int]] = []
+    for position in np.argsort(n_frames, kind="stable").tolist():
+        batch = batches[-1] if batches else []
+        if batch and len(batch) < batch_size and n_frames[position] < 1.1 * n_frames[batch[0]]:
+            batch.append(position)
+        else:
+            batches.append([position])
+    return batches
 
 
 def _train_step(model: "keras.Model") -> Callable:

@@ -279,7 +279,7 @@ def test_ctrl_c_ends_with_130(run, monkeypatch, no_estimate, tmp_path):
     monkeypatch.setattr(evaluation, "evaluate", interrupt)
     code, _, error = run("evaluate", *TINY, "--out", tmp_path)
     assert code == 130
-    assert error.endswith("Stopped. What was finished is kept.")
+    assert error.endswith("Stopped. Finished folds of an evaluation are kept.")
 
 
 @pytest.mark.parametrize("error", [ValueError, OSError, ImportError])

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
+from pandas.testing import assert_frame_equal
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict, cross_validate
@@ -219,9 +221,18 @@ def test_missing_integer_labels_are_named():
         evaluate(StandIn(), corpus)
 
 
-def test_recordings_are_named_by_their_paths(corpus, whole):
+def test_rows_go_by_position_whatever_the_index(corpus, whole):
+    order = np.random.default_rng(0).permutation(36)
+    columns = {name: pd.Series(corpus[name], index=order) for name in ("data", "target", "groups")}
+    table = evaluate(StandIn(), Bunch(**columns)).predictions
+    assert_frame_equal(table, whole.predictions)
+
+
+def test_recordings_are_named_by_their_paths(corpus, whole, tmp_path):
     listening = make_pipeline(FunctionTransformer(read_noise), StandIn())
-    paths = Bunch(**{**corpus, "data": [Path("noise") / f"{row}.wav" for row in range(36)]})
+    paths = Bunch(**{**corpus, "data": [tmp_path / f"{row}.wav" for row in range(36)]})
+    for path, noise in zip(paths.data, corpus.data, strict=True):
+        soundfile.write(path, noise / 100, 16000, "FLOAT")
     table = evaluate(listening, paths).predictions
     assert table["file"].tolist() == [str(path) for path in paths.data]
     assert table["prediction"].tolist() == whole.predictions["prediction"].tolist()
@@ -472,11 +483,26 @@ def test_parallel_folds_equal_sequential_ones(corpus, whole, tmp_path):
             r"as many 'data' as 'target' and 'groups'\. Got 3, 2 and 3",
         ),
         (
-            Bunch(data=["1.wav", "1.wav"], target=["x", "y"], groups=["a", "b"]),
-            r"1 recording\(s\) stand in both training and test data: 1\.wav",
+            Bunch(data=[np.ones(9)] * 2, target=["x", "y"], groups=["a", "b"]),
+            r"1 recording\(s\) stand in both training and test data: row 0",
+        ),
+        (
+            Bunch(data=[np.ones(9)] * 2, target=["x", "y"]),
+            r"'groups' is missing; make_bunch makes a corpus from a table",
+        ),
+        (
+            Bunch(data=[*np.eye(3)], target=["x", "y", "x"], groups=["a", "b", "a"]),
+            r"Fold 'a': the training speakers have only one emotion, y",
         ),
     ],
-    ids=["one speaker", "one emotion", "lengths", "recording twice"],
+    ids=[
+        "one speaker",
+        "one emotion",
+        "lengths",
+        "waveform twice",
+        "no speakers",
+        "one emotion in training",
+    ],
 )
 def test_corpora_that_cannot_be_split_are_refused(corpus, message, tmp_path):
     with pytest.raises(EvaluationError, match=message):

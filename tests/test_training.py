@@ -30,6 +30,7 @@ def test_batches_of_lists_hold_each_utterance_once_and_neighbours_in_length(
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(X)))
     assert all(len(batch) <= batch_size for batch in batches)
     spans = sorted((min(n_frames[r] for r in b), max(n_frames[r] for r in b)) for b in batches)
+    assert all(longest < 1.1 * shortest or longest == shortest for shortest, longest in spans)
     assert all(high <= low for (_, high), (low, _) in itertools.pairwise(spans))
 
 

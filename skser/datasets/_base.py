@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from .._text import some
 from ..exceptions import CorpusError
 
 COLUMNS = ("file", "label", "speaker", "gender", "text", "duration")
@@ -101,12 +102,6 @@ def make_bunch(
 def read_descr(name: str) -> str:
     """Read the description of a corpus that ships with the package."""
     return (resources.files(__package__) / "descr" / f"{name}.rst").read_text(encoding="utf-8")
-
-
-def some(names: Sequence[str], limit: int = 10) -> str:
-    """Write the first of many names, and how many more there are."""
-    rest = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _check_table(frame: pd.DataFrame, *, name: str, data: Sequence | None) -> None:

@@ -1,0 +1,16 @@
+from . import audio as audio
+from . import datasets as datasets
+from . import exceptions as exceptions
+from . import losses as losses
+from . import metrics as metrics
+from . import network as network
+from . import plotting as plotting
+from . import protocols as protocols
+from ._version import __version__ as __version__
+from .classifier import LightSERNetClassifier as LightSERNetClassifier
+from .evaluation import Evaluation as Evaluation
+from .evaluation import evaluate as evaluate
+from .mfcc import MFCCTransformer as MFCCTransformer
+from .persistence import load as load
+from .persistence import save as save
+from .pipeline import make_light_sernet as make_light_sernet
