@@ -6,7 +6,12 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "_base": ["make_bunch"],
+        "_crema_d": ["load_crema_d"],
         "_emodb": ["fetch_emodb", "load_emodb"],
+        "_folder": ["load_audio_folder"],
+        "_ravdess": ["load_ravdess"],
+        "_savee": ["load_savee"],
         "_synthetic": ["make_emotional_speech"],
+        "_tess": ["load_tess"],
     },
 )
