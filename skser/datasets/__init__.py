@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "_ravdess": ["load_ravdess"],
         "_savee": ["load_savee"],
         "_synthetic": ["make_emotional_speech"],
+        "_table": ["load_table"],
         "_tess": ["load_tess"],
     },
 )
