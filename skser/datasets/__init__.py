@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "_crema_d": ["load_crema_d"],
         "_emodb": ["fetch_emodb", "load_emodb"],
         "_folder": ["load_audio_folder"],
+        "_iemocap": ["load_iemocap"],
         "_ravdess": ["load_ravdess"],
         "_savee": ["load_savee"],
         "_synthetic": ["make_emotional_speech"],
