@@ -48,7 +48,7 @@ def load_audio(path: str | os.PathLike, *, sample_rate: int = 16000) -> NDArray[
 
 
 def read_audio(
-    path: str | os.PathLike, *, sample_rate: int
+    path: str | os.PathLike, *, sample_rate: int, start: float = 0.0, end: float | None = None
 ) -> tuple[NDArray[np.float32], TruncatedAudioWarning | None]:
     """Do what `load_audio` does, and return its warning: threads must not touch the filters.
 
@@ -58,6 +58,10 @@ def read_audio(
         A recording.
     sample_rate : int
         Sample rate of the result, in Hz.
+    start : float, in s, default=0.0
+        Where to begin.
+    end : float, in s, or None, default=None
+        Where to stop; None reads on to the end of the file.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def read_audio(
         The warning that the file deserves.
     """
     path = Path(path)
-    samples, file_rate = read_samples(path)
+    samples, file_rate = read_samples(path, start=start, end=end)
     if not len(samples):
         raise AudioFileError(f"The recording '{path}' has no samples; remove it from the list.")
     truncated = None
@@ -91,13 +95,19 @@ def read_audio(
     return waveform.astype(np.float32, copy=False), truncated
 
 
-def read_samples(path: Path) -> tuple[NDArray[np.float32], int]:
+def read_samples(
+    path: Path, *, start: float = 0.0, end: float | None = None
+) -> tuple[NDArray[np.float32], int]:
     """Read all channels of a recording as they are.
 
     Parameters
     ----------
     path : Path
         A recording.
+    start : float, default=0.0
+        Where to begin, in s.
+    end : float or None, default=None
+        Where to end, in s; None reads to the end.
 
     Returns
     -------
@@ -124,7 +134,12 @@ def read_samples(path: Path) -> tuple[NDArray[np.float32], int]:
     if size == 0:
         raise AudioFileError(f"The recording '{path}' is empty (0 bytes).")
     try:
-        return soundfile.read(path, dtype="float32", always_2d=True)
+        first, stop = 0, None
+        if start or end is not None:
+            file_rate = soundfile.info(path).samplerate
+            first = round(start * file_rate)
+            stop = None if end is None else round(end * file_rate)
+        return soundfile.read(path, start=first, stop=stop, dtype="float32", always_2d=True)
     # a name that ends in .raw is a TypeError, a header that promises 256 GiB a MemoryError
     except (soundfile.SoundFileError, OSError, TypeError, ValueError, MemoryError) as error:
         reason = str(getattr(error, "error_string", error)).rstrip(".")

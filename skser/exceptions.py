@@ -37,6 +37,10 @@ class IncompleteCorpusWarning(UserWarning):
     """A corpus folder holds only part of the official release, or recordings beyond it."""
 
 
+class SkippedFilesWarning(UserWarning):
+    """Recordings in a corpus folder were left out for a reason that nobody had declared."""
+
+
 class TrainingError(SkserError, ValueError):
     """A network cannot be trained with these parameters on these data."""
 

@@ -8,7 +8,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skser.audio import check_waveform, load_audio, prepare_waveform
+from skser.audio import check_waveform, load_audio, prepare_waveform, read_audio
 from skser.exceptions import AudioError, AudioFileError, SkserError, TruncatedAudioWarning
 
 
@@ -72,6 +72,23 @@ def test_lossy_formats_sound_the_same(write_audio, voice, name):
     expected = voice(0.5, 16000)
     assert waveform.shape == expected.shape
     assert np.corrcoef(waveform, expected)[0, 1] > 0.98
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_a_part_of_a_recording_is_that_part(write_audio, suffix):
+    path = write_audio(f"voice.{suffix}", duration=0.5)
+    whole = load_audio(path)
+    for start, end, expected in [
+        (0.1, 0.2, whole[1600:3200]),
+        (0.1, None, whole[1600:]),
+        (0.0, 0.2, whole[:3200]),
+        (0.4, 9.0, whole[6400:]),
+    ]:
+        part, truncated = read_audio(path, sample_rate=16000, start=start, end=end)
+        np.testing.assert_array_equal(part, expected)
+        assert truncated is None
+    with pytest.raises(AudioFileError, match="has no samples"):
+        read_audio(path, sample_rate=16000, start=0.5)
 
 
 # --- files that cannot be used ---------------------------------------------------------------

@@ -2,11 +2,5 @@
 
 import lazy_loader as _lazy
 
-__getattr__, __dir__, __all__ = _lazy.attach(
-    __name__,
-    submod_attrs={
-        "_base": ["make_bunch"],
-        "_emodb": ["fetch_emodb", "load_emodb"],
-        "_synthetic": ["make_emotional_speech"],
-    },
-)
+# The names stand in __init__.pyi, where type checkers find them too.
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

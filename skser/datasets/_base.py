@@ -32,7 +32,8 @@ def make_bunch(
     frame : DataFrame of shape (n_samples, n_columns)
         One row an utterance. Needed columns:
 
-        - `file`: path relative to `root` (or absolute), unlike that of any other row;
+        - `file`: path relative to `root` (or absolute), unlike that of any other row, unless
+          columns `start` and `end` say which part of it is meant;
         - `label`: the emotion;
         - `speaker`: who speaks.
 
@@ -119,7 +120,8 @@ def _check_table(frame: pd.DataFrame, *, name: str, data: Sequence | None) -> No
                 f"The column {column!r} of corpus {name!r} must have a value in every row. "
                 f"Got {n_empty} without."
             )
-    twice = frame["file"][frame["file"].duplicated()]
+    identity = [column for column in ("file", "start", "end") if column in frame.columns]
+    twice = frame["file"][frame.duplicated(identity)]
     if len(twice):
         raise CorpusError(
             f"The column 'file' of corpus {name!r} must name each file once. "

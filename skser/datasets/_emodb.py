@@ -13,8 +13,10 @@ import soundfile as sf
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
+from .._text import some
+from .._utterances import raise_problems
 from ..exceptions import AudioFileError, CorpusError, IncompleteCorpusWarning
-from ._base import make_bunch, read_descr, some
+from ._base import make_bunch, read_descr
 from ._download import download, unpack
 
 OFFICIAL_URL = "http://emodb.bilderbar.info/download/download.zip"
@@ -117,7 +119,14 @@ def load_emodb(root: str | PathLike, *, verify: bool = False) -> Bunch:
             f"The folder {str(folder)!r} must hold the official recordings of EMO-DB, byte for "
             f"byte. Got {faults}."
         )
-    frame = pd.DataFrame([_describe(folder / file) for file in files])
+    rows, problems = [], []
+    for file in files:
+        try:
+            rows.append(_describe(folder / file))
+        except AudioFileError as problem:
+            problems.append(problem)
+    raise_problems(problems)
+    frame = pd.DataFrame(rows)
     return make_bunch(frame, name="emodb", descr=read_descr("emodb"), root=folder)
 
 

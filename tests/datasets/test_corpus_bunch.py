@@ -55,6 +55,13 @@ def test_waveforms_stay_as_they_are():
     assert bunch.data[1] is waveforms[1]
 
 
+def test_parts_of_one_file_are_told_apart_by_their_times():
+    parts = table(file=["a.wav", "a.wav"], start=[0.0, 0.0], end=[1.0, 2.0])
+    assert make_bunch(parts, name="own", descr="", data=[0, 0]).frame["end"].tolist() == [1, 2]
+    with pytest.raises(CorpusError, match=r"name each file once. Named again: a\.wav"):
+        make_bunch(parts.assign(end=1.0), name="own", descr="")
+
+
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
@@ -76,7 +83,7 @@ def test_as_many_waveforms_as_rows():
 
 def test_import_is_light():
     code = (
-        "import sys, skser.datasets as d; d.load_emodb, d.fetch_emodb, d.make_emotional_speech;"
+        "import sys, skser.datasets as d; [getattr(d, name) for name in d.__all__];"
         "print([m for m in ('tensorflow', 'keras', 'librosa', 'matplotlib', 'requests', 'pooch')"
         " if m in sys.modules])"
     )

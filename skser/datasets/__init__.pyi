@@ -1,0 +1,11 @@
+from ._base import make_bunch as make_bunch
+from ._crema_d import load_crema_d as load_crema_d
+from ._emodb import fetch_emodb as fetch_emodb
+from ._emodb import load_emodb as load_emodb
+from ._folder import load_audio_folder as load_audio_folder
+from ._iemocap import load_iemocap as load_iemocap
+from ._ravdess import load_ravdess as load_ravdess
+from ._savee import load_savee as load_savee
+from ._synthetic import make_emotional_speech as make_emotional_speech
+from ._table import load_table as load_table
+from ._tess import load_tess as load_tess
