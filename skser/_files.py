@@ -67,4 +67,5 @@ def write_json(path: Path, content: Any) -> None:
         Plain JSON.
     """
     with replaced_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        temporary.write_text(text, encoding="utf-8")

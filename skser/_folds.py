@@ -129,10 +129,12 @@ def estimate_seconds(model: BaseEstimator, corpus: Bunch, folds: list[Fold]) -> 
     rows = np.unique(corpus.target, return_index=True)[1].tolist()
     others = [row for row in range(len(corpus.target)) if row not in rows]
     rows += others[: max(0, 2 * classifier.batch_size - len(rows))]
+    start = perf_counter()
     probe.fit(*_take(corpus, rows))
-    per_utterance = probe.named_steps["classifier"].history_["seconds"][-1] / len(rows)
+    epoch = probe.named_steps["classifier"].history_["seconds"][-1]
+    before_training = max(0.0, perf_counter() - start - 2 * epoch)  # a fold: graphs, features
     n_trained = sum(len(fold.train) for fold in folds)
-    return per_utterance * classifier.epochs * n_trained
+    return len(folds) * before_training + classifier.epochs * n_trained * epoch / len(rows)
 
 
 def _take(corpus: Bunch, rows: NDArray[np.intp] | list[int]) -> tuple[list, NDArray]:

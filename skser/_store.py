@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
@@ -146,7 +147,21 @@ def _plain(value: Any) -> Any:
     try:
         return json.loads(json.dumps(value))
     except TypeError:
-        return re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(value))  # the address is another each run
+        return f"{_without_address(value)} {_content_hash(value)}"
+
+
+def _content_hash(value: Any) -> str:
+    """Hash what a function does, or what an object holds: their names may stand for anything."""
+    if (code := getattr(value, "__code__", None)) is not None:
+        value = (code.co_code, code.co_names, _without_address(code.co_consts))
+    try:
+        return joblib.hash(value)
+    except Exception:  # what cannot be pickled is known by its name alone
+        return ""
+
+
+def _without_address(value: Any) -> str:
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(value))  # another one each run
 
 
 def _check_same(old: dict, new: Mapping[str, Any], folder: str | os.PathLike) -> None:

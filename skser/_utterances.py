@@ -119,6 +119,6 @@ def digest_content(utterances: Sequence) -> list[str]:
 
 def are_waveforms(items: list) -> bool:
     """Tell waveforms of any lengths from the rows of a rectangular list of lists."""
-    if any(isinstance(item, np.ndarray) and item.ndim == 1 for item in items):
+    if any(isinstance(item, np.ndarray) and item.ndim for item in items):
         return True
     return len({len(item) for item in items if isinstance(item, list | tuple)}) > 1

@@ -23,6 +23,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ._process import start_keras
 from .callbacks import epoch_bar
 from .training import MFCCs, predict, train
 
@@ -259,7 +260,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[probabilities.argmax(axis=1)]
 
     def _make_keras_classifier(self, seed: int) -> "KerasClassifier":
-        from ._scikeras import make_keras_classifier  # starts TensorFlow
+        start_keras()
+        from ._scikeras import make_keras_classifier
 
         self._network_params = self._get_network_params()
         return make_keras_classifier(

@@ -65,8 +65,10 @@ UrlOption = Annotated[
     typer.Option("--url", help="A mirror to download it from.", rich_help_panel=_CORPUS),
 ]
 SpeakersOption = Annotated[
-    int,
-    typer.Option("--speakers", min=2, help="Synthetic speakers.", rich_help_panel=_CORPUS),
+    int | None,
+    typer.Option(
+        "--speakers", min=2, help="Number of synthetic speakers (10).", rich_help_panel=_CORPUS
+    ),
 ]
 RecipeOption = Annotated[
     Recipe,
@@ -129,7 +131,7 @@ def evaluate(
     root: RootOption = None,
     download: DownloadOption = False,
     url: UrlOption = None,
-    speakers: SpeakersOption = 10,
+    speakers: SpeakersOption = None,
     recipe: RecipeOption = Recipe.short,
     loss: LossOption = Loss.cross_entropy,
     duration: DurationOption = 3.0,
@@ -183,7 +185,7 @@ def train(
     root: RootOption = None,
     download: DownloadOption = False,
     url: UrlOption = None,
-    speakers: SpeakersOption = 10,
+    speakers: SpeakersOption = None,
     recipe: RecipeOption = Recipe.short,
     loss: LossOption = Loss.cross_entropy,
     duration: DurationOption = 3.0,
@@ -297,7 +299,12 @@ def _prediction(file: Path, row: list[float], classes: list, duration: float | N
 
 
 def _load_corpus(
-    corpus: CorpusName, root: Path | None, download: bool, url: str | None, speakers: int, seed: int
+    corpus: CorpusName,
+    root: Path | None,
+    download: bool,
+    url: str | None,
+    speakers: int | None,
+    seed: int,
 ) -> "Bunch":
     from . import datasets
 
@@ -308,7 +315,11 @@ def _load_corpus(
                 param_hint="--root, --download, --url",
             )
         with _messages.status("Synthesising speech ..."):
-            return datasets.make_emotional_speech(n_speakers=speakers, random_state=seed)
+            return datasets.make_emotional_speech(speakers or 10, random_state=seed)
+    if speakers is not None:
+        raise typer.BadParameter(
+            "Only the synthetic corpus has as many speakers as you like.", param_hint="--speakers"
+        )
     if root is not None:
         if download or url:
             raise typer.BadParameter(
@@ -363,7 +374,7 @@ def main() -> None:
     warnings.showwarning = _show_warning
     try:
         app()
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, MemoryError) as error:
         _say("Error", "red", error)
         sys.exit(1)
     except SystemExit as end:

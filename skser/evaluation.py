@@ -217,6 +217,10 @@ def evaluate(
     """
     if resume and out is None:
         raise EvaluationError("resume=True needs the folder to go on with; pass out=.")
+    if n_jobs == 0:
+        raise EvaluationError(
+            "The 'n_jobs' parameter of evaluate must be None, at least 1, or -1. Got 0 instead."
+        )
     corpus = _check_corpus(corpus)
     folds = list(split_corpus(corpus))
     _check_classes(folds, corpus)

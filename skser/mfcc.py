@@ -260,6 +260,8 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
                 "instead; put it into a list."
             )
         items = as_list(X)
+        if items == []:
+            raise AudioError(f"{type(self).__name__} needs at least one utterance. Got none.")
         if items is not None and are_paths(items):
             return items, partial(read_recording, sample_rate=self.sample_rate)
         if items is not None and are_waveforms(items):

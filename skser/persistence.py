@@ -190,7 +190,7 @@ def _plain_scalar(value: Any) -> Any:
 def _read_members(path: Path) -> dict[str, bytes]:
     """Read the archive's members and compare them with their checksums."""
     if not path.is_file():
-        raise ModelFileError(f"The model file '{path}' does not exist; check the path.")
+        raise ModelFileError(f"The model file '{path}' is missing or no file; check the path.")
     try:
         members = _unpack(path)
         checksums = json.loads(members["checksums.json"])

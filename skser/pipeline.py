@@ -49,6 +49,8 @@ def make_light_sernet(
     ------
     ValueError
         If there is no such recipe.
+    TypeError
+        If there is no such parameter.
 
     See Also
     --------
@@ -70,6 +72,12 @@ def make_light_sernet(
         raise ValueError(
             f"The 'recipe' parameter of make_light_sernet must be a str among {set(RECIPES)}. "
             f"Got {recipe!r} instead."
+        )
+    if unknown := sorted(classifier_params.keys() - LightSERNetClassifier().get_params().keys()):
+        raise TypeError(
+            "make_light_sernet takes 'recipe', 'duration', 'random_state', 'n_jobs' and the "
+            f"parameters of LightSERNetClassifier. Got {unknown} instead; those of "
+            "MFCCTransformer are set by set_params(mfcc__...=...)."
         )
     params = {**RECIPES[recipe], "random_state": random_state, **classifier_params}
     return Pipeline(

@@ -31,7 +31,7 @@ class Protocol(NamedTuple):
 
 LEAVE_ONE_SPEAKER_OUT = Protocol(
     name="leave-one-speaker-out",
-    unseen="the speaker: each is predicted by a network that was trained on all the others",
+    unseen="the speaker: each is predicted by a model that was trained on all the others",
 )
 
 

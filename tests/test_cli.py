@@ -237,7 +237,7 @@ def test_predict_names_the_recording_that_is_missing(trained, run, write_audio, 
 def test_predict_names_the_model_that_is_missing(run, write_audio, tmp_path):
     code, _, error = run("predict", tmp_path / "[x]none.skser", write_audio())
     assert code == 1
-    assert "[x]none.skser' does not exist; check the path." in error
+    assert "[x]none.skser' is missing or no file; check the path." in error
 
 
 def test_predict_needs_a_whole_pipeline(trained, run, write_audio, tmp_path):

@@ -41,8 +41,9 @@ def statistics(X):
 class StandIn(ClassifierMixin, BaseEstimator):
     """A classifier of waveforms that is fitted at once."""
 
-    def __init__(self, *, C=1.0):
+    def __init__(self, *, C=1.0, tool=None):
         self.C = C
+        self.tool = tool
 
     def fit(self, X, y):
         self.model_ = LogisticRegression(C=self.C).fit(statistics(X), y)
@@ -292,7 +293,7 @@ def test_print_says_what_was_held_out(whole):
     text = str(whole)
     assert "noise: 36 utterances, 4 speakers, 3 emotions" in text
     assert "Protocol: leave-one-speaker-out." in text
-    assert "Unseen: the speaker: each is predicted by a network that was trained on all the" in text
+    assert "Unseen: the speaker: each is predicted by a model that was trained on all the" in text
     assert all(f"speaker {speaker}" in text for speaker in "abcd")
     assert all(name in text for name in SCORE_NAMES.values())
     assert f"{100 * whole.pooled['uar']:.2f}" in text.splitlines()[-2]
@@ -320,7 +321,7 @@ def test_the_folder_holds_all_results(corpus, tmp_path):
     assert scores["unseen"].startswith("the speaker")
     settings = json.loads((out / "settings.json").read_text())
     assert settings["corpus"]["speakers"] == list("abcd")
-    assert settings["model"] == {"class": "StandIn", "C": 1.0}
+    assert settings["model"] == {"class": "StandIn", "C": 1.0, "tool": None}
 
 
 def test_what_was_saved_is_loaded(by_hand, whole, tmp_path):
@@ -547,3 +548,28 @@ def test_the_estimate_multiplies_an_epoch_of_few_utterances(
     seconds = estimate_seconds(model, corpus, folds)
     assert heard == [(n_rows, 3, 2)]
     assert seconds == pytest.approx(10 * (4 * 27) / n_rows)  # epochs x utterances of all folds
+
+
+# --- what cannot be written as JSON ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (lambda x: x + 1, lambda x: x + 2),
+        (np.random.RandomState(0), np.random.RandomState(1)),
+        (np.mean, np.std),
+    ],
+    ids=["lambda", "generator", "function"],
+)
+def test_resume_refuses_another_function_or_generator(corpus, tmp_path, first, second):
+    evaluate(StandIn(tool=first), corpus, out=tmp_path)
+    evaluate(StandIn(tool=first), corpus, out=tmp_path, resume=True)
+    with pytest.raises(EvaluationError, match=r"cannot be resumed: model\.tool was"):
+        evaluate(StandIn(tool=second), corpus, out=tmp_path, resume=True)
+
+
+def test_no_processes_is_refused(corpus, tmp_path):
+    with pytest.raises(EvaluationError, match="The 'n_jobs' parameter of evaluate"):
+        evaluate(StandIn(), corpus, out=tmp_path, n_jobs=0)
+    assert list(tmp_path.iterdir()) == []

@@ -256,7 +256,7 @@ def test_foreign_files_are_refused(path, content):
 
 
 def test_a_missing_file_is_named(path):
-    with pytest.raises(ModelFileError, match=r"model\.skser' does not exist; check the path"):
+    with pytest.raises(ModelFileError, match=r"model\.skser' is missing or no file"):
         skser.load(path)
 
 
