@@ -1,7 +1,6 @@
 # Each target sets up what it needs: a virtual environment in .venv, with the package and its tools.
 PYTHON ?= python3
 BIN := .venv/bin
-EMODB ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint docs clean
@@ -22,6 +21,7 @@ lint: .venv/.installed-dev ## Check style, types and docstrings
 	$(BIN)/numpydoc lint $$(find skser -name '*.py')
 
 docs: .venv/.installed-docs ## Build the documentation in docs/_build/html
+	rm -rf docs/api/generated  # pages of names that are gone would stay
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 clean: ## Remove the environment and what was built

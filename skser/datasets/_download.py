@@ -59,7 +59,7 @@ class ResumingDownloader:
         self.part = part
         self.progress = progress
 
-    def __call__(self, url: str, output_file: str, pooch: Any) -> None:  # noqa: ARG002
+    def __call__(self, url: str, output_file: str, pooch: Any) -> None:  # noqa: ARG002 - its call
         """Download `url` to `output_file`, by as many connections as it takes."""
         import requests
 
@@ -169,7 +169,7 @@ def _move(entry: Path, place: Path) -> None:
 @contextmanager
 def _progress_bar(kept: int, total: int | None, *, wanted: bool) -> Iterator[Callable[[int], None]]:
     if not wanted:
-        yield lambda n_bytes: None  # noqa: ARG005
+        yield lambda n_bytes: None  # noqa: ARG005 - no bar
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
