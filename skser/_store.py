@@ -130,7 +130,8 @@ def describe_model(model: BaseEstimator) -> dict[str, Any]:
     Returns
     -------
     description : dict
-        Parameters as plain JSON; what JSON lacks is given as it prints.
+        Parameters as plain JSON; what JSON lacks is given as it prints, with a hash of what it
+        holds.
     """
     params = {
         name: value

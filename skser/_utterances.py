@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ def read_waveform(row: int, samples: Any) -> tuple:
 
 
 def silence(row: int, utterance: Any) -> str:
-    name = f"The recording '{utterance}'" if are_paths([utterance]) else f"Waveform {row}"
+    name = f"The recording '{utterance}'" if is_path(utterance) else f"Waveform {row}"
     return f"{name} is silent: all of its samples are zero where it was cut."
 
 
@@ -71,9 +71,14 @@ def as_list(X: Any) -> list | None:
     return None
 
 
+def is_path(utterance: Any) -> TypeGuard[str | os.PathLike]:
+    """Tell a recording on disk from samples."""
+    return isinstance(utterance, str | os.PathLike)
+
+
 def are_paths(items: list) -> bool:
     """Tell paths from waveforms, and refuse paths among which something else stands."""
-    paths = [isinstance(item, str | os.PathLike) for item in items]
+    paths = [is_path(item) for item in items]
     if any(paths) and not all(paths):
         row = paths.index(False)
         raise AudioError(
@@ -105,9 +110,7 @@ def digest_content(utterances: Sequence) -> list[str]:
     for utterance in utterances:
         try:
             samples = (
-                read_samples(Path(utterance))[0]
-                if isinstance(utterance, str | os.PathLike)
-                else np.asarray(utterance)
+                read_samples(Path(utterance))[0] if is_path(utterance) else np.asarray(utterance)
             )
         except AudioFileError as problem:
             problems.append(problem)

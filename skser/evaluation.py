@@ -18,6 +18,7 @@ from ._environment import describe_backend, describe_processors, describe_versio
 from ._files import read_json, write_json
 from ._folds import estimate_seconds, find_classifier, run_folds
 from ._store import FoldStore, describe_corpus, describe_model
+from ._utterances import is_path
 from .callbacks import FoldBar, show_estimate
 from .exceptions import EvaluationError, MissingClassWarning
 from .metrics import SCORE_NAMES, bootstrap_intervals, score_predictions
@@ -330,6 +331,6 @@ def _assemble(corpus: Bunch, folds: list[Fold], finished: dict, settings: dict) 
 def _file_names(corpus: Bunch) -> list[str]:
     if "frame" in corpus and "file" in corpus.frame:
         return [str(name) for name in corpus.frame["file"]]
-    if all(isinstance(utterance, str | os.PathLike) for utterance in corpus.data):
+    if all(is_path(utterance) for utterance in corpus.data):
         return [str(utterance) for utterance in corpus.data]
     return [f"utterance {row}" for row in range(len(corpus.data))]

@@ -1,6 +1,5 @@
 """MFCCTransformer: recordings or waveforms in, mel-frequency cepstral coefficients out."""
 
-import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from numbers import Integral, Real
@@ -20,6 +19,7 @@ from ._utterances import (
     are_paths,
     are_waveforms,
     as_list,
+    is_path,
     raise_problems,
     read_recording,
     read_waveform,
@@ -254,7 +254,7 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
 
     def _utterances(self, X: Any, *, reset: bool) -> tuple[Sequence, Callable]:
         """Return the utterances of `X` and the function that reads one as a waveform."""
-        if isinstance(X, str | os.PathLike):
+        if is_path(X):
             raise TypeError(
                 f"{type(self).__name__} takes a list of recordings. Got the single path '{X}' "
                 "instead; put it into a list."

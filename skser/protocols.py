@@ -1,6 +1,5 @@
 """Who is held out: speaker-independent splits, and the check that they are."""
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 from sklearn.utils import Bunch
 
 from ._text import some
-from ._utterances import digest_content
+from ._utterances import digest_content, is_path
 from .exceptions import EvaluationError
 
 
@@ -117,7 +116,7 @@ def with_content(corpus: Bunch) -> Bunch:
 
 
 def _name(utterance: object, row: int) -> str:
-    return str(utterance) if isinstance(utterance, str | os.PathLike) else f"row {row}"
+    return str(utterance) if is_path(utterance) else f"row {row}"
 
 
 def _raise_shared(what: str, shared: Sequence | NDArray) -> None:

@@ -179,6 +179,14 @@ def test_official_names_all_parse():
 
 
 @part_of_it
+def test_all_unreadable_recordings_are_named(mini_emodb):
+    for name in ("03a01Fa.wav", "08b10Nc.wav"):
+        (mini_emodb / "wav" / name).write_bytes(b"")
+    with pytest.raises(AudioFileError, match=r"(?s)^2 utterances .*03a01Fa\.wav.*08b10Nc\.wav"):
+        load_emodb(mini_emodb)
+
+
+@part_of_it
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"no sound at all" * 10])
 def test_an_unreadable_recording_is_named(mini_emodb, content):
     (mini_emodb / "wav" / "08b10Nc.wav").write_bytes(content)
