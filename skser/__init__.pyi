@@ -1,4 +1,5 @@
 from . import audio as audio
+from . import audit as audit
 from . import datasets as datasets
 from . import exceptions as exceptions
 from . import losses as losses
@@ -8,9 +9,11 @@ from . import plotting as plotting
 from . import protocols as protocols
 from ._version import __version__ as __version__
 from .classifier import LightSERNetClassifier as LightSERNetClassifier
-from .evaluation import Evaluation as Evaluation
+from .comparison import Comparison as Comparison
+from .comparison import compare as compare
 from .evaluation import evaluate as evaluate
 from .mfcc import MFCCTransformer as MFCCTransformer
 from .persistence import load as load
 from .persistence import save as save
 from .pipeline import make_light_sernet as make_light_sernet
+from .results import Evaluation as Evaluation

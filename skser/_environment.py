@@ -2,7 +2,10 @@
 
 import os
 import platform
+import shlex
+import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from ._process import start_keras
 from ._version import __version__
@@ -57,6 +60,23 @@ def describe_processors(n_jobs: int | None, n_threads: int | None) -> dict[str, 
         "n_jobs": n_jobs,
         "n_threads": n_threads,
     }
+
+
+def describe_command(call: str) -> str:
+    """Describe how a run was started.
+
+    Parameters
+    ----------
+    call : str
+        The call, for a run that was not started from the command line.
+
+    Returns
+    -------
+    command : str
+        The command line of `skser`, or the call.
+    """
+    program = Path(sys.argv[0])
+    return shlex.join([program.name, *sys.argv[1:]]) if program.name == "skser" else call
 
 
 def _version(package: str) -> str | None:

@@ -2,55 +2,72 @@
 
 from collections.abc import Iterator
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed, effective_n_jobs
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
+from ._predictions import find_network, predict_fold, take_utterances, with_seed
 from ._process import start_keras
+from ._speakers import speaker_params
 from ._store import FoldStore
-from .classifier import LightSERNetClassifier
 from .protocols import Fold
 
 
-def run_folds(
+class Job(NamedTuple):
+    """One training: a fold with a seed."""
+
+    fold: Fold
+    seed: int
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What tells it from the other trainings of an evaluation."""
+        return self.seed, self.fold.name
+
+
+def run_jobs(
     model: BaseEstimator,
     corpus: Bunch,
-    folds: list[Fold],
+    jobs: list[Job],
+    *,
+    caveat: str,
     store: FoldStore | None,
     n_jobs: int | None,
     n_threads: int | None,
-) -> Iterator[tuple[str, dict]]:
+) -> Iterator[tuple[tuple[int, str], dict]]:
     """Train and test fold after fold, in this process or in several.
 
     Parameters
     ----------
     model : estimator
-        Cloned for each fold.
+        Cloned for each training.
     corpus : Bunch
         The corpus.
-    folds : list of Fold
-        The folds to run.
+    jobs : list of Job
+        The trainings to run.
+    caveat : str
+        That of the protocol.
     store : FoldStore or None
         Where each finished fold is written.
     n_jobs : int or None
-        Number of folds at a time.
+        Number of trainings at a time.
     n_threads : int or None
         Number of TensorFlow threads of each process; None shares the processors evenly.
 
     Yields
     ------
-    name : str
-        Name of a fold, as soon as it is finished.
+    key : tuple of (int, str)
+        That of a training, as soon as it is finished.
     result : dict
         Its predictions, as plain JSON.
     """
-    n_workers = min(effective_n_jobs(n_jobs), len(folds))
+    n_workers = min(effective_n_jobs(n_jobs), len(jobs))
     if n_workers < 2:
-        for fold in folds:
-            yield _run_fold(model, corpus, fold, store)
+        for job in jobs:
+            yield job.key, _run_job(model, corpus, job, caveat, store)
         return
     n_threads = n_threads or max(1, cpu_count() // n_workers)
     parallel = Parallel(
@@ -62,50 +79,22 @@ def run_folds(
         initializer=start_keras,
         initargs=(n_threads,),
     )
-    yield from parallel(delayed(_run_fold)(model, corpus, fold, store) for fold in folds)
+    results = parallel(delayed(_run_job)(model, corpus, job, caveat, store) for job in jobs)
+    for result in results:
+        yield (result["seed"], result["fold"]), result
 
 
-def _run_fold(
-    model: BaseEstimator, corpus: Bunch, fold: Fold, store: FoldStore | None
-) -> tuple[str, dict]:
-    start = perf_counter()
-    fitted = clone(model).fit(*_take(corpus, fold.train))
-    utterances, _ = _take(corpus, fold.test)
-    result = {
-        "fold": fold.name,
-        "n_train": len(fold.train),
-        "n_test": len(fold.test),
-        "classes": fitted.classes_.tolist(),
-        "predictions": fitted.predict(utterances).tolist(),
-        "probabilities": (
-            fitted.predict_proba(utterances).tolist() if hasattr(fitted, "predict_proba") else None
-        ),
-        "seconds": perf_counter() - start,
-    }
+def _run_job(
+    model: BaseEstimator, corpus: Bunch, job: Job, caveat: str, store: FoldStore | None
+) -> dict:
+    result = predict_fold(model, corpus, job.fold, job.seed, caveat)
     if store is not None:
-        store.write(fold.name, result)
-    return fold.name, result
+        store.write(job.key, result)
+    return result
 
 
-def find_classifier(model: BaseEstimator) -> LightSERNetClassifier | None:
-    """Return the network of a Pipeline that `make_light_sernet` made.
-
-    Parameters
-    ----------
-    model : estimator
-        Any model.
-
-    Returns
-    -------
-    classifier : LightSERNetClassifier or None
-        None if the model is another one.
-    """
-    classifier = getattr(model, "named_steps", {}).get("classifier")
-    return classifier if isinstance(classifier, LightSERNetClassifier) else None
-
-
-def estimate_seconds(model: BaseEstimator, corpus: Bunch, folds: list[Fold]) -> float | None:
-    """Estimate how long folds will take, by training on a few utterances for two epochs.
+def estimate_seconds(model: BaseEstimator, corpus: Bunch, jobs: list[Job]) -> float | None:
+    """Estimate how long trainings will take, by training on a few utterances for two epochs.
 
     Parameters
     ----------
@@ -113,29 +102,26 @@ def estimate_seconds(model: BaseEstimator, corpus: Bunch, folds: list[Fold]) -> 
         The model.
     corpus : Bunch
         The corpus.
-    folds : list of Fold
-        The folds to run.
+    jobs : list of Job
+        The trainings to run.
 
     Returns
     -------
     seconds : float or None
-        Wall-clock seconds for all folds, one after the other (parallel folds share the
+        Wall-clock seconds for all of them, one after the other (in parallel they share the
         processors, so they take about as long); None for a model that has no epochs.
     """
-    classifier = find_classifier(model)
-    if classifier is None:
+    classifier, probe = find_network(model), with_seed(model, 0)
+    if classifier is None or (network := find_network(probe)) is None:
         return None
-    probe = clone(model).set_params(classifier__epochs=2, classifier__verbose=0)
+    network.set_params(epochs=2, epoch_selection="last", verbose=0)
     rows = np.unique(corpus.target, return_index=True)[1].tolist()
     others = [row for row in range(len(corpus.target)) if row not in rows]
     rows += others[: max(0, 2 * classifier.batch_size - len(rows))]
+    data, target, groups = take_utterances(corpus, rows)
     start = perf_counter()
-    probe.fit(*_take(corpus, rows))
-    epoch = probe.named_steps["classifier"].history_["seconds"][-1]
+    probe.fit(data, target, **speaker_params(probe, groups))
+    epoch = network.history_["seconds"][-1]
     before_training = max(0.0, perf_counter() - start - 2 * epoch)  # a fold: graphs, features
-    n_trained = sum(len(fold.train) for fold in folds)
-    return len(folds) * before_training + classifier.epochs * n_trained * epoch / len(rows)
-
-
-def _take(corpus: Bunch, rows: NDArray[np.intp] | list[int]) -> tuple[list, NDArray]:
-    return [corpus.data[row] for row in rows], corpus.target[rows]
+    n_trained = sum(len(job.fold.train) for job in jobs)
+    return len(jobs) * before_training + classifier.epochs * n_trained * epoch / len(rows)

@@ -14,12 +14,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from ._files import read_json, write_json
+from ._predictions import seed_params
 from ._text import some
 from .exceptions import EvaluationError
 
 # What changes how a run goes, and not what comes out of it.
 _NEUTRAL_PARAMS = ("n_jobs", "verbose")
-_NEUTRAL_SETTINGS = ("processors",)
+_NEUTRAL_SETTINGS = ("processors", "seeds", "command")  # each fold says its seed
 
 
 class FoldStore:
@@ -58,40 +59,42 @@ class FoldStore:
         self._folds.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "settings.json", self._settings)
 
-    def read(self, name: str) -> dict | None:
+    def read(self, key: tuple[int, str]) -> dict | None:
         """Return a fold, or None if it is not finished.
 
         Parameters
         ----------
-        name : str
-            Name of the fold.
+        key : tuple of (int, str)
+            Seed and name of the fold.
 
         Returns
         -------
         fold : dict or None
             What `write` was given.
         """
-        path = self._path(name)
+        path = self._path(*key)
         return read_json(path) if path.exists() else None
 
-    def write(self, name: str, fold: Mapping[str, Any]) -> None:
+    def write(self, key: tuple[int, str], fold: Mapping[str, Any]) -> None:
         """Write a finished fold in one step.
 
         Parameters
         ----------
-        name : str
-            Name of the fold.
+        key : tuple of (int, str)
+            Seed and name of the fold.
         fold : dict
             Plain JSON.
         """
-        write_json(self._path(name), fold)
+        path = self._path(*key)
+        path.parent.mkdir(exist_ok=True)
+        write_json(path, fold)
 
-    def _path(self, name: str) -> Path:
+    def _path(self, seed: int, name: str) -> Path:
         # Speakers may be called anything, files may not, and some systems ignore their case.
         safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
         if safe != name.lower():
             safe += "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
-        return self._folds / f"{safe}.json"
+        return self._folds / f"seed-{seed}" / f"{safe}.json"
 
 
 def describe_corpus(corpus: Bunch) -> dict[str, Any]:
@@ -133,10 +136,12 @@ def describe_model(model: BaseEstimator) -> dict[str, Any]:
         Parameters as plain JSON; what JSON lacks is given as it prints, with a hash of what it
         holds.
     """
+    seeds = seed_params(model)  # given by each evaluation
     params = {
         name: value
         for name, value in model.get_params(deep=True).items()
         if name.split("__")[-1] not in _NEUTRAL_PARAMS
+        and name not in seeds
         and not hasattr(value, "get_params")
         and name != "steps"
     }

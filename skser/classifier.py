@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import (
     assert_all_finite,
-    check_array,
     check_random_state,
     compute_sample_weight,
 )
@@ -20,12 +19,13 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    validate_data,
 )
 
+from ._mfcc_input import check_mfcc
 from ._process import start_keras
 from .callbacks import epoch_bar
-from .training import MFCCs, predict, train
+from .epochs import BestEpoch, Judge, hold_out_speakers, judge_by_uar
+from .training import MFCCs, predict, take, train
 
 if TYPE_CHECKING:
     from scikeras.wrappers import KerasClassifier
@@ -60,6 +60,15 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
         The parallel convolutions of Body I, all three by default. Together they have 96 filters,
         however many they are.
+    epoch_selection : {"last", "inner"}, default="last"
+        Which epoch's weights are kept. `"inner"` sets some of the training speakers aside, which
+        `fit` must be told as `groups`, trains on the others, and keeps the epoch with the best
+        unweighted average recall on those set aside (of several, the last one).
+    validation_fraction : float, default=0.2
+        Share of the training speakers that `"inner"` sets aside; at least one is.
+    patience : int or None, default=None
+        Number of epochs without a better or equal recall after which `"inner"` stops; None goes
+        through all epochs.
     warm_start : bool, default=False
         Whether a second `fit` goes on from the weights of the first. The network's parameters
         must stay as they were; the learning-rate schedule begins anew.
@@ -73,8 +82,11 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
+    epoch_ : int
+        The epoch of the last `fit` whose weights were kept; the first is 1.
     history_ : dict of str to list of float
-        `"loss"`, `"accuracy"`, `"learning_rate"` and `"seconds"` of each epoch.
+        `"loss"`, `"accuracy"`, `"learning_rate"` and `"seconds"` of each epoch, with
+        `epoch_selection="inner"` also `"selection_score"`.
     keras_classifier_ : scikeras.wrappers.KerasClassifier
         Holds the compiled Keras network as its `model_`.
     n_features_in_ : int
@@ -113,6 +125,10 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     classes_: NDArray[Any]
     keras_classifier_: "KerasClassifier"
     history_: dict[str, list[float]]
+    epoch_: int
+
+    # The speakers reach fit in a Pipeline whether metadata routing is enabled or not.
+    __metadata_request__fit: ClassVar[dict] = {"groups": True}
 
     _parameter_constraints: ClassVar[dict] = {
         "loss": [StrOptions({"cross_entropy", "focal"})],
@@ -125,6 +141,9 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         "l2": [Interval(Real, 0, None, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "paths": [tuple, list],
+        "epoch_selection": [StrOptions({"last", "inner"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "patience": [Interval(Integral, 1, None, closed="left"), None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -143,6 +162,9 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         l2: float = 1e-6,
         class_weight: dict | str | None = None,
         paths: tuple[str, ...] = _PATHS,
+        epoch_selection: str = "last",
+        validation_fraction: float = 0.2,
+        patience: int | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -157,11 +179,20 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         self.l2 = l2
         self.class_weight = class_weight
         self.paths = paths
+        self.epoch_selection = epoch_selection
+        self.validation_fraction = validation_fraction
+        self.patience = patience
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -174,6 +205,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
             Emotions; strings or integers.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each utterance in the loss.
+        groups : array-like of shape (n_samples,), default=None
+            Speakers; needed with `epoch_selection="inner"`, otherwise not used.
 
         Returns
         -------
@@ -183,26 +216,41 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is out of range, the lengths of `X` and `y` differ, there is only one
-            class, or the MFCCs are not finite.
+            If a parameter is out of range, the lengths of `X`, `y` or `groups` differ, there is
+            only one class, the MFCCs are not finite, or speakers are needed and missing.
         TrainingError
             If the loss does not stay finite.
         """
+        return self._fit(X, y, sample_weight, groups)
+
+    def _fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        judge: Judge | None = None,
+    ) -> Self:
+        """Train the network, and keep the epoch that a judge likes best if one is given."""
         self._validate_params()
         self._check_paths()
         go_on = self.warm_start and hasattr(self, "keras_classifier_")
         if go_on:
             self._check_same_network()
-        X = self._check_mfcc(X, reset=not go_on)
+        X = check_mfcc(self, X, reset=not go_on)
         labels = self._check_labels(X, y, go_on=go_on)
         weight = self._combined_weight(sample_weight, X, y)
         random_state = check_random_state(self.random_state)
-        network_seed, order_seed = random_state.randint(np.iinfo(np.int32).max, size=2)
+        seeds = random_state.randint(np.iinfo(np.int32).max, size=3).tolist()
+        network_seed, order_seed, speaker_seed = seeds
+        if self.epoch_selection == "inner" and judge is None:
+            X, labels, weight, judge = self._set_aside(X, labels, weight, groups, speaker_seed)
         if go_on:
             keras_classifier, earlier = self.keras_classifier_, self.history_
         else:
             self.__dict__.pop("keras_classifier_", None)  # a fit that fails leaves none behind
-            keras_classifier, earlier = self._make_keras_classifier(int(network_seed)), {}
+            keras_classifier, earlier = self._make_keras_classifier(network_seed), {}
+        best = BestEpoch(keras_classifier.model_, judge, patience=self.patience) if judge else None
         with epoch_bar(self.epochs) if self.verbose else nullcontext():
             history = train(
                 keras_classifier.model_,
@@ -214,7 +262,11 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
                 learning_rate=self.learning_rate,
                 schedule=self.learning_rate_schedule,
                 generator=np.random.default_rng(order_seed),
+                after_epoch=best,
             )
+        if best:
+            best.restore()
+        self.epoch_ = best.epoch if best else self.epochs
         self.keras_classifier_ = keras_classifier
         self.history_ = {name: earlier.get(name, []) + values for name, values in history.items()}
         return self
@@ -240,7 +292,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
             If the number of coefficients differs from that in training.
         """
         check_is_fitted(self)
-        X = self._check_mfcc(X, reset=False)
+        X = check_mfcc(self, X, reset=False)
         return predict(self.keras_classifier_.model_, X, batch_size=self.batch_size)
 
     def predict(self, X: Any) -> NDArray:
@@ -258,6 +310,24 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
+
+    def _set_aside(
+        self,
+        X: MFCCs,
+        labels: NDArray[np.int64],
+        weight: NDArray[np.float32],
+        groups: ArrayLike | None,
+        seed: int,
+    ) -> tuple[MFCCs, NDArray[np.int64], NDArray[np.float32], Judge]:
+        """Return what is left for training, and a judge by the speakers set aside."""
+        rows, aside = hold_out_speakers(
+            labels, groups, fraction=self.validation_fraction, seed=seed
+        )
+        heard = take(X, aside)
+        judge = judge_by_uar(
+            lambda network: predict(network, heard, batch_size=self.batch_size), labels[aside]
+        )
+        return take(X, rows), labels[rows], weight[rows], judge
 
     def _make_keras_classifier(self, seed: int) -> "KerasClassifier":
         start_keras()
@@ -330,34 +400,6 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
                 )
             weight *= by_class
         return weight
-
-    def _check_mfcc(self, X: Any, *, reset: bool) -> MFCCs:
-        """Return finite float32 MFCCs whose last axis is the number of coefficients."""
-        if isinstance(X, list | tuple) and len(X) and all(np.ndim(mfcc) == 2 for mfcc in X):
-            utterances = [check_array(mfcc, dtype=np.float32) for mfcc in X]
-            widths = sorted({mfcc.shape[1] for mfcc in utterances})
-            if len(widths) > 1:
-                raise ValueError(f"All MFCCs must have as many coefficients. Got {widths}.")
-            self._check_n_mfcc(widths[0], reset=reset)
-            return utterances
-        if getattr(X, "ndim", None) == 3:
-            X = check_array(X, dtype=np.float32, allow_nd=True, order="C")
-            if X.shape[1] == 0:
-                raise ValueError("MFCCs must have at least one frame. Got none.")
-            self._check_n_mfcc(X.shape[2], reset=reset)
-            return X
-        X = validate_data(self, X, reset=reset, dtype=np.float32)
-        return X[:, np.newaxis, :]
-
-    def _check_n_mfcc(self, n_mfcc: int, *, reset: bool) -> None:
-        if reset:
-            self.n_features_in_ = n_mfcc
-            self.__dict__.pop("feature_names_in_", None)  # of an earlier fit, on a DataFrame
-        elif n_mfcc != self.n_features_in_:
-            raise ValueError(
-                f"X has {n_mfcc} coefficients a frame, but {type(self).__name__} was fitted with "
-                f"{self.n_features_in_}; compute the MFCCs with the same 'n_mfcc'."
-            )
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "keras_classifier_")

@@ -2,11 +2,10 @@
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from functools import partial
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -14,182 +13,66 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length
 
-from ._environment import describe_backend, describe_processors, describe_versions
-from ._files import read_json, write_json
-from ._folds import estimate_seconds, find_classifier, run_folds
+from ._environment import (
+    describe_backend,
+    describe_command,
+    describe_processors,
+    describe_versions,
+)
+from ._folds import Job, estimate_seconds, run_jobs
+from ._predictions import find_network, seed_params
 from ._store import FoldStore, describe_corpus, describe_model
+from ._text import some
 from ._utterances import is_path
+from .audit import split_corpus, with_content
 from .callbacks import FoldBar, show_estimate
-from .exceptions import EvaluationError, MissingClassWarning
-from .metrics import SCORE_NAMES, bootstrap_intervals, score_predictions
-from .protocols import LEAVE_ONE_SPEAKER_OUT, Fold, split_corpus, with_content
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What a model gave on speakers that it had not heard.
-
-    Attributes
-    ----------
-    predictions : DataFrame
-        One row an utterance, in the corpus' order: `file`, `speaker`, `label`, `prediction`, and
-        a column `p_<emotion>` with the probability of each emotion (0 for one that the fold's
-        training speakers lack); the probabilities only if the model gives them.
-    folds : DataFrame
-        One row a fold: `fold`, `n_train`, `n_test` and `seconds` (s).
-    settings : dict
-        Corpus, protocol, model and versions; plain JSON.
-
-    See Also
-    --------
-    evaluate : Makes one.
-    """
-
-    predictions: pd.DataFrame
-    folds: pd.DataFrame
-    settings: dict[str, Any]
-
-    # To their users the properties are attributes, so they have no Returns section.
-
-    @property
-    def pooled(self) -> dict[str, float]:  # numpydoc ignore=RT01
-        """Score of all utterances together, whichever fold predicted them."""
-        return score_predictions(self.predictions["label"], self.predictions["prediction"])
-
-    @property
-    def intervals(self) -> dict[str, tuple[float, float]]:  # numpydoc ignore=RT01
-        """95 % confidence intervals of the pooled scores, by a bootstrap over speakers."""
-        table = self.predictions
-        return bootstrap_intervals(table["label"], table["prediction"], table["speaker"])
-
-    @property
-    def per_speaker(self) -> pd.DataFrame:  # numpydoc ignore=RT01
-        """Score of each speaker by itself: one row a speaker, with its count of utterances."""
-        rows = {
-            speaker: {
-                "n_utterances": len(table),
-                **score_predictions(table["label"], table["prediction"]),
-            }
-            for speaker, table in self.predictions.groupby("speaker")
-        }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("speaker")
-
-    @property
-    def mean_over_speakers(self) -> dict[str, float]:  # numpydoc ignore=RT01
-        """Mean of the speakers' scores: another number than the pooled one."""
-        table = self.per_speaker
-        return {score: float(table[score].mean()) for score in SCORE_NAMES}
-
-    def save(self, folder: str | os.PathLike) -> None:
-        """Write `predictions.csv`, `folds.csv`, `scores.json` and `settings.json`.
-
-        Parameters
-        ----------
-        folder : path-like
-            Created when it is missing.
-        """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.predictions.to_csv(folder / "predictions.csv", index=False)
-        self.folds.to_csv(folder / "folds.csv", index=False)
-        write_json(folder / "settings.json", self.settings)
-        scores = {
-            "pooled": self.pooled,
-            "pooled_95_percent_interval": self.intervals,
-            "mean_over_speakers": self.mean_over_speakers,
-            "per_speaker": self.per_speaker.to_dict(orient="index"),
-            "unseen": self.settings["protocol"]["unseen"],
-        }
-        write_json(folder / "scores.json", scores)
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike) -> Self:
-        """Read what `save` wrote.
-
-        Parameters
-        ----------
-        folder : path-like
-            The folder.
-
-        Returns
-        -------
-        evaluation : Evaluation
-            With the same tables and settings.
-
-        Raises
-        ------
-        EvaluationError
-            If the folder holds no finished evaluation.
-        """
-        folder = Path(folder)
-        if not (folder / "predictions.csv").exists():
-            raise EvaluationError(f"The folder '{folder}' holds no finished evaluation.")
-        predictions, folds = (
-            pd.read_csv(folder / name, dtype=str, keep_default_na=False)  # "NA" may be a label
-            for name in ("predictions.csv", "folds.csv")
-        )
-        probabilities = [name for name in map(str, predictions) if name.startswith("p_")]
-        predictions = predictions.astype(dict.fromkeys(probabilities, float))
-        folds = folds.astype({"n_train": int, "n_test": int, "seconds": float})
-        return cls(predictions, folds, read_json(folder / "settings.json"))
-
-    def __str__(self) -> str:
-        corpus, protocol = self.settings["corpus"], self.settings["protocol"]
-        lines = [
-            f"{corpus['name']}: {corpus['n_utterances']} utterances, "
-            f"{len(corpus['speakers'])} speakers, {len(corpus['emotions'])} emotions",
-            f"Protocol: {protocol['name']}.",
-            f"Unseen: {protocol['unseen']}.",
-            *([f"Epoch: {protocol['epoch']}."] if protocol["epoch"] else []),
-            "",
-            f"{'in %':<20}{'n':>5}" + "".join(f"{name:>13}" for name in SCORE_NAMES.values()),
-        ]
-        for speaker, row in self.per_speaker.iterrows():
-            lines.append(_score_line(f"speaker {speaker}", int(row["n_utterances"]), dict(row)))
-        n = len(self.predictions)
-        lines.append(_score_line("mean over speakers", n, self.mean_over_speakers))
-        lines.append(_score_line("pooled", n, self.pooled))
-        ends = "".join(
-            f"{f'{100 * low:.1f}-{100 * high:.1f}':>13}" for low, high in self.intervals.values()
-        )
-        return "\n".join([*lines, f"{'95 % interval':<25}{ends}"])
-
-
-def _score_line(name: str, n: int, scores: dict) -> str:
-    return f"{name:<20}{n:>5}" + "".join(f"{100 * scores[key]:>13.2f}" for key in SCORE_NAMES)
+from .classifier import LightSERNetClassifier
+from .exceptions import EvaluationError, MissingClassWarning, SmallFoldWarning
+from .protocols import Fold, Protocol, get_protocol
+from .results import Evaluation
 
 
 def evaluate(
     model: BaseEstimator,
     corpus: Bunch,
     *,
+    protocol: str | Protocol = "leave-one-speaker-out",
     out: str | os.PathLike | None = None,
     resume: bool = False,
     n_jobs: int | None = None,
     n_threads: int | None = None,
+    seeds: Sequence[int] = (0,),
     verbose: int = 0,
 ) -> Evaluation:
-    """Evaluate a model on speakers that it has not heard: each is held out once.
+    """Evaluate a model on speakers that it has not heard.
 
-    Every split is audited before anything is trained. The epoch is the last one, so no score
-    knows the speaker it is measured on.
+    Every split is audited before anything is trained. No score knows the speaker it is measured
+    on, unless the protocol is "published", whose results say so.
 
     Parameters
     ----------
     model : estimator
         A classifier of the corpus' `data`, such as the Pipeline of `make_light_sernet`. It is
-        cloned for each fold.
+        cloned for each fold and told the speakers (`groups`) if its `fit` asks for them.
     corpus : Bunch
         A corpus of `skser.datasets`: `data`, `target`, `groups` and, if known, `frame`.
+    protocol : str or Protocol, default="leave-one-speaker-out"
+        Who is held out: "leave-one-speaker-out", "leave-one-session-out", "speaker-groups",
+        "speaker-and-text", "corpus-to-corpus", or one of `skser.protocols` with parameters of
+        its own. "published" is the procedure behind the published figures, which knows the test
+        fold.
     out : path-like, default=None
         A folder. Every finished fold is written to it at once, the results at the end.
     resume : bool, default=False
-        Go on with the folds that `out` holds; their settings must be the same.
+        Go on with the folds that `out` holds; their settings must be the same, but there may be
+        other seeds.
     n_jobs : int or None, default=None
         Number of folds that are trained at a time, each in a process of its own.
     n_threads : int or None, default=None
         Number of TensorFlow threads of each of these processes; None shares the processors
         evenly. Without parallel folds the number belongs to the caller's process.
+    seeds : sequence of int, default=(0,)
+        The whole evaluation is run with each of them as every `random_state` of the model.
     verbose : int, default=0
         1 says how long it will take and shows a progress bar.
 
@@ -201,15 +84,17 @@ def evaluate(
     Raises
     ------
     EvaluationError
-        If the corpus has fewer than two speakers, lengths differ, a split is not independent, or
-        `out` holds another run.
+        If the corpus does not say what the protocol holds out or has too little of it, lengths
+        differ, a split is not independent, or `out` holds another run.
     AudioFileError
         If recordings cannot be read; nothing is trained then.
 
     Warns
     -----
     MissingClassWarning
-        If a fold's training speakers lack an emotion, so that it cannot be predicted.
+        If the training data of a fold lack an emotion, so that it cannot be predicted.
+    SmallFoldWarning
+        If a speaker has a single utterance, so that its own scores say little.
 
     References
     ----------
@@ -222,37 +107,74 @@ def evaluate(
         raise EvaluationError(
             "The 'n_jobs' parameter of evaluate must be None, at least 1, or -1. Got 0 instead."
         )
+    protocol = get_protocol(protocol)
+    seeds = _check_seeds(seeds, model)
     corpus = _check_corpus(corpus)
-    folds = list(split_corpus(corpus))
+    folds = list(split_corpus(corpus, protocol))
     _check_classes(folds, corpus)
-    classifier = find_classifier(model)
+    _check_speakers(corpus)
+    network = find_network(model)
+    if protocol.caveat and network is None:
+        raise EvaluationError(
+            f"The protocol {protocol.name} chooses an epoch, so it needs a model that ends in "
+            f"LightSERNetClassifier. Got {type(model).__name__} instead."
+        )
     settings = {
         "corpus": describe_corpus(corpus),
-        "protocol": {
-            **LEAVE_ONE_SPEAKER_OUT._asdict(),
-            "epoch": classifier and f"the last of {classifier.epochs}, fixed before the run",
-        },
+        "protocol": protocol.describe(),
+        "epoch": network and _describe_epoch(network, protocol),
+        "seeds": seeds,
         "model": describe_model(model),
         "versions": describe_versions(),
-        "keras_backend": classifier and describe_backend(),
+        "keras_backend": network and describe_backend(),
         "processors": describe_processors(n_jobs, n_threads),
+        "command": describe_command(f"evaluate(model, corpus, {protocol=}, {seeds=})"),
     }
     store = FoldStore(out, settings, resume=resume) if out is not None else None
-    finished = {f.name: done for f in folds if store and (done := store.read(f.name))}
-    todo = [fold for fold in folds if fold.name not in finished]
+    jobs = [Job(fold, seed) for seed in seeds for fold in folds]
+    finished = {job.key: done for job in jobs if store and (done := store.read(job.key))}
+    todo = [job for job in jobs if job.key not in finished]
     if verbose and todo:
         show_estimate(len(todo), estimate_seconds(model, corpus, todo))
     if store:
         store.start()
-    with FoldBar(len(folds), len(finished)) if verbose else nullcontext() as bar:
-        for name, result in run_folds(model, corpus, todo, store, n_jobs, n_threads):
-            finished[name] = result
+    run = partial(run_jobs, caveat=protocol.caveat, store=store, n_jobs=n_jobs, n_threads=n_threads)
+    with FoldBar(len(jobs), len(finished)) if verbose else nullcontext() as bar:
+        for key, result in run(model, corpus, todo):
+            finished[key] = result
             if bar:
                 bar.finish_fold()
-    evaluation = _assemble(corpus, folds, finished, settings)
+    evaluation = _assemble(corpus, jobs, finished, settings)
     if out is not None:
         evaluation.save(out)
     return evaluation
+
+
+def _check_seeds(seeds: Sequence[int], model: BaseEstimator) -> list[int]:
+    given = list(seeds) if isinstance(seeds, Iterable) else [seeds]
+    right = all(isinstance(seed, Integral) and 0 <= seed < 2**32 for seed in given)
+    if not given or not right or len(set(given)) < len(given):
+        raise EvaluationError(
+            "The 'seeds' parameter of evaluate must be one or more different ints in the range "
+            f"[0, 4294967295]. Got {seeds!r} instead."
+        )
+    if len(given) > 1 and not seed_params(model):
+        raise EvaluationError(
+            f"The model {type(model).__name__} has no 'random_state', so that all seeds give the "
+            f"same. Got the 'seeds' {seeds!r}; leave them out."
+        )
+    return [int(seed) for seed in given]
+
+
+def _describe_epoch(network: LightSERNetClassifier, protocol: Protocol) -> str:
+    if protocol.caveat:
+        return f"the last of {network.epochs} with the best accuracy on the test fold"
+    if network.epoch_selection == "inner":
+        return (
+            f"the last of {network.epochs} with the best UAR on training speakers set aside "
+            f"({network.validation_fraction:.0%} of them)"
+        )
+    return f"the last of {network.epochs}, fixed before the run"
 
 
 def _check_corpus(corpus: Bunch) -> Bunch:
@@ -279,6 +201,7 @@ def _check_corpus(corpus: Bunch) -> Bunch:
             target=np.asarray(corpus.target),
             groups=np.asarray(corpus.groups),
             file=_file_names(corpus),
+            **({"frame": corpus.frame} if "frame" in corpus else {}),
         )
     )
 
@@ -289,43 +212,73 @@ def _check_classes(folds: Iterable[Fold], corpus: Bunch) -> None:
         heard = np.unique(corpus.target[fold.train])
         if len(heard) < 2:
             raise EvaluationError(
-                f"Fold '{fold.name}': the training speakers have only one emotion, {heard[0]}; "
-                "a model needs at least two to tell apart."
+                f"Fold '{fold.name}': the training data have only one emotion, {heard[0]}; a "
+                "model needs at least two to tell apart."
             )
         missing = [str(emotion) for emotion in np.setdiff1d(emotions, heard)]
         if missing:
             warnings.warn(
-                f"Fold '{fold.name}': the training speakers lack {', '.join(missing)}, so the "
+                f"Fold '{fold.name}': the training data lack {', '.join(missing)}, so the "
                 "model cannot predict it there; its probability is written as 0.",
                 MissingClassWarning,
                 stacklevel=3,
             )
 
 
-def _assemble(corpus: Bunch, folds: list[Fold], finished: dict, settings: dict) -> Evaluation:
-    """Put the folds' predictions into the corpus' order, with one column an emotion."""
-    tables = []
-    for fold in folds:
-        result = finished[fold.name]
-        table = pd.DataFrame({"prediction": result["predictions"]}, index=fold.test).astype(str)
-        if result["probabilities"] is not None:
-            columns = [f"p_{label}" for label in result["classes"]]
-            table[columns] = np.array(result["probabilities"])
-        tables.append(table)
-    predicted = pd.concat(tables).sort_index()
-    probabilities = [f"p_{label}" for label in settings["corpus"]["emotions"]]
-    if predicted.shape[1] > 1:
-        predicted = predicted.reindex(columns=["prediction", *probabilities]).fillna(
-            dict.fromkeys(probabilities, 0.0)
+def _check_speakers(corpus: Bunch) -> None:
+    speakers, counts = np.unique(corpus.groups, return_counts=True)
+    if len(lonely := speakers[counts == 1]):
+        warnings.warn(
+            f"{len(lonely)} speaker(s) have a single utterance: {some(lonely)}. Their own scores "
+            "are 0 or 1; take the pooled ones.",
+            SmallFoldWarning,
+            stacklevel=3,
         )
+
+
+def _assemble(corpus: Bunch, jobs: list[Job], finished: dict, settings: dict) -> Evaluation:
+    """Put the predictions into the order of seeds and corpus, with one column an emotion."""
     known = pd.DataFrame(
         {"file": corpus.file, "speaker": corpus.groups, "label": corpus.target}
     ).astype(str)
+    tables = [_tabulate(job, finished[job.key], known) for job in jobs]
+    predicted = pd.concat([table.sort_index() for table in _by_seed(jobs, tables)])
+    ordered = [f"p_{label}" for label in settings["corpus"]["emotions"]]
+    if predicted.columns.isin(ordered).any():
+        others = [name for name in predicted if name not in ordered]
+        predicted = predicted.reindex(columns=[*others, *ordered])
+        predicted = predicted.fillna(dict.fromkeys(ordered, 0.0))
+    columns = ("seed", "fold", "caveat", "n_train", "n_test", "epoch", "n_parameters", "seconds")
     rows = [
-        {key: finished[fold.name][key] for key in ("fold", "n_train", "n_test", "seconds")}
-        for fold in folds
+        {name: finished[job.key][name] for name in columns if name in finished[job.key]}
+        for job in jobs
     ]
-    return Evaluation(known.join(predicted), pd.DataFrame(rows), settings)
+    folds = pd.DataFrame(rows)
+    return Evaluation(predicted.reset_index(drop=True), folds, settings)
+
+
+def _tabulate(job: Job, result: dict, known: pd.DataFrame) -> pd.DataFrame:
+    """Return a fold's predictions as a table, indexed by the rows of the corpus."""
+    table = known.iloc[job.fold.test].copy()
+    table.insert(0, "seed", job.seed)
+    table.insert(1, "fold", job.fold.name)
+    for name in ("prediction", "prediction_float16", "prediction_last_epoch"):
+        key = name.replace("prediction", "predictions", 1)
+        if key in result:
+            table[name] = np.array(result[key]).astype(str)
+    if "caveat" in result:
+        table["caveat"] = result["caveat"]
+    if result["probabilities"] is not None:
+        table[[f"p_{label}" for label in result["classes"]]] = np.array(result["probabilities"])
+    return table
+
+
+def _by_seed(jobs: list[Job], tables: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    seeds = dict.fromkeys(job.seed for job in jobs)
+    return [
+        pd.concat([table for job, table in zip(jobs, tables, strict=True) if job.seed == seed])
+        for seed in seeds
+    ]
 
 
 def _file_names(corpus: Bunch) -> list[str]:

@@ -46,4 +46,8 @@ class TrainingError(SkserError, ValueError):
 
 
 class MissingClassWarning(UserWarning):
-    """The training speakers of a fold lack an emotion that the corpus has."""
+    """The training data of a fold lack an emotion that the corpus has."""
+
+
+class SmallFoldWarning(UserWarning):
+    """A speaker has a single utterance, so that the speaker's own scores say little."""

@@ -97,8 +97,8 @@ def bootstrap_intervals(
     ----------
     y_true : array-like of shape (n_samples,)
         Labels.
-    y_pred : array-like of shape (n_samples,)
-        Predicted labels.
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_seeds)
+        Predicted labels; of several runs, in columns, the mean of the scores is taken.
     groups : array-like of shape (n_samples,)
         Speakers.
     confidence : float, default=0.95
@@ -124,27 +124,98 @@ def bootstrap_intervals(
     B. Efron, R. Tibshirani, "An introduction to the bootstrap", 1993, section 13.3 (percentile
     intervals).
     """
-    check_consistent_length(y_true, y_pred, groups)
-    _confusion(y_true, y_pred)  # refuses what are no labels
-    y_true, y_pred, groups = np.asarray(y_true), np.asarray(y_pred), np.asarray(groups)
-    labels = np.union1d(y_true, y_pred)
-    speakers = np.unique(groups)
-    if len(speakers) < 2:
+    by_speaker = confusions_by_speaker(y_true, y_pred, groups)
+    if len(by_speaker) < 2:
         return dict.fromkeys(SCORING, (float("nan"), float("nan")))
-    by_speaker = np.stack(
+    resampled = resample_scores(by_speaker, n_resamples=n_resamples, random_state=random_state)
+    return {name: percentile_interval(values, confidence) for name, values in resampled.items()}
+
+
+def confusions_by_speaker(
+    y_true: ArrayLike, y_pred: ArrayLike, groups: ArrayLike, labels: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Count true by predicted labels of each speaker and run.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels.
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_seeds)
+        Predicted labels, of one run or several.
+    groups : array-like of shape (n_samples,)
+        Speakers.
+    labels : array-like of shape (n_classes,), default=None
+        All labels; those that occur if not given.
+
+    Returns
+    -------
+    confusions : ndarray of shape (n_speakers, n_seeds, n_classes, n_classes)
+        Counts, speakers and labels sorted.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ or there are no labels.
+    """
+    check_consistent_length(y_true, y_pred, groups)
+    y_true, groups = np.asarray(y_true), np.asarray(groups)
+    runs = np.asarray(y_pred)
+    runs = runs[:, np.newaxis] if runs.ndim == 1 else runs
+    for run in runs.T:
+        _confusion(y_true, run)  # refuses what are no labels
+    labels = np.union1d(y_true, runs) if labels is None else np.asarray(labels)
+    return np.stack(
         [
-            _confusion(y_true[groups == speaker], y_pred[groups == speaker], labels)
-            for speaker in speakers
+            [_confusion(y_true[rows], run[rows], labels) for run in runs.T]
+            for rows in (groups == speaker for speaker in np.unique(groups))
         ]
     )
-    generator = np.random.default_rng(random_state)
-    drawn = generator.multinomial(
-        len(speakers), np.full(len(speakers), 1 / len(speakers)), size=n_resamples
+
+
+def resample_scores(
+    by_speaker: NDArray[np.float64], *, n_resamples: int = 2000, random_state: int = 0
+) -> dict[str, NDArray[np.float64]]:
+    """Draw speakers with replacement and compute the scores of each draw.
+
+    Parameters
+    ----------
+    by_speaker : ndarray of shape (n_speakers, n_seeds, n_classes, n_classes)
+        What `confusions_by_speaker` returned.
+    n_resamples : int, default=2000
+        Number of times that speakers are drawn.
+    random_state : int, default=0
+        Seed of the draws: equal seeds draw the same speakers, so that two models can be paired.
+
+    Returns
+    -------
+    scores : dict of str to ndarray of shape (n_resamples,)
+        The mean over the runs.
+    """
+    n_speakers = len(by_speaker)
+    drawn = np.random.default_rng(random_state).multinomial(
+        n_speakers, np.full(n_speakers, 1 / n_speakers), size=n_resamples
     )
-    resampled = _scores(np.tensordot(drawn, by_speaker, axes=1))
-    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-    ends = {name: np.quantile(values, tails) for name, values in resampled.items()}
-    return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
+    scores = _scores(np.tensordot(drawn, by_speaker, axes=1))
+    return {name: values.mean(axis=-1) for name, values in scores.items()}
+
+
+def percentile_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float]:
+    """Return the ends between which a share of resampled values lies.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_resamples,)
+        Resampled values.
+    confidence : float
+        The share.
+
+    Returns
+    -------
+    low, high : float
+        The ends; half of what is left lies beyond each.
+    """
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
 
 
 def _confusion(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .evaluation import Evaluation
+from .results import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,11 +29,10 @@ def plot_confusion_matrix(
         Holds the matrix, the axes and the figure.
     """
     from matplotlib.figure import Figure
-    from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
+    from sklearn.metrics import ConfusionMatrixDisplay
 
-    table = evaluation.predictions
     labels = evaluation.settings["corpus"]["emotions"]
-    counts = confusion_matrix(table["label"], table["prediction"], labels=labels)
+    counts = evaluation.confusion.to_numpy()
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     if ax is None:
@@ -42,8 +41,9 @@ def plot_confusion_matrix(
     display = ConfusionMatrixDisplay(shares, display_labels=labels)
     display.plot(ax=ax, values_format=".0%", cmap="Blues", xticks_rotation=45, im_kw={"vmax": 1})
     scores = evaluation.pooled
+    caveat = f" ({evaluation.caveat})" if evaluation.caveat else ""
     ax.set_title(
-        f"{evaluation.settings['corpus']['name']}, {evaluation.settings['protocol']['name']}, "
-        f"pooled\nUAR {scores['uar']:.1%}, WA {scores['wa']:.1%}"
+        f"{evaluation.settings['corpus']['name']}, {evaluation.settings['protocol']['name']}"
+        f"{caveat}, pooled\nUAR {scores['uar']:.1%}, WA {scores['wa']:.1%}"
     )
     return display

@@ -34,6 +34,7 @@ def train(
     learning_rate: float,
     schedule: str | None,
     generator: np.random.Generator,
+    after_epoch: Callable[[int, dict[str, float]], bool] | None = None,
 ) -> dict[str, list[float]]:
     """Train a compiled network for a number of epochs.
 
@@ -55,11 +56,15 @@ def train(
         How the learning rate goes down.
     generator : numpy.random.Generator
         Draws the order of the utterances.
+    after_epoch : callable or None, default=None
+        Called with the number of finished epochs and the last one's logs, to which it may add;
+        training stops if it returns True.
 
     Returns
     -------
     history : dict of str to list of float
-        "loss", "accuracy", "learning_rate" and "seconds" of each epoch.
+        "loss", "accuracy", "learning_rate" and "seconds" of each epoch, and what `after_epoch`
+        adds.
 
     Raises
     ------
@@ -83,9 +88,12 @@ def train(
                 f"{epochs}; lower the 'learning_rate' parameter. Got {learning_rate!r}."
             )
         logs |= {"learning_rate": rate, "seconds": perf_counter() - start}
+        stop = after_epoch is not None and after_epoch(epoch + 1, logs)
         for name, value in logs.items():
             history[name].append(value)
         report_epoch(epoch + 1, epochs, logs)
+        if stop:
+            break
     return dict(history)
 
 
@@ -114,6 +122,24 @@ def predict(model: "keras.Model", X: MFCCs, *, batch_size: int) -> NDArray[np.fl
         for rows in _slices(same, batch_size):
             probabilities[rows] = forward(_gather(X, rows))
     return probabilities
+
+
+def take(X: MFCCs, rows: NDArray[np.intp]) -> MFCCs:
+    """Return the MFCCs of some utterances.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
+        MFCCs.
+    rows : ndarray of int
+        Rows of `X`.
+
+    Returns
+    -------
+    taken : ndarray of shape (n_rows, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
+        Of the kind of `X`.
+    """
+    return [X[row] for row in rows] if isinstance(X, list) else X[rows]
 
 
 def training_batches(

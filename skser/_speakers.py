@@ -1,0 +1,36 @@
+"""How a model's `fit` is told of the speakers, with metadata routing and without."""
+
+from inspect import signature
+from typing import Any
+
+from numpy.typing import NDArray
+from sklearn import get_config
+from sklearn.base import BaseEstimator
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import get_routing_for_object
+
+
+def speaker_params(model: BaseEstimator, groups: NDArray) -> dict[str, Any]:
+    """Return what `fit` is called with so that each part which asks for the speakers gets them.
+
+    Parameters
+    ----------
+    model : estimator
+        A classifier, a Pipeline, or a search whose splitter may want the speakers.
+    groups : ndarray of shape (n_samples,)
+        Speakers.
+
+    Returns
+    -------
+    params : dict
+        Keyword arguments of `fit`; empty if nothing in the model asks for speakers.
+    """
+    if get_config()["enable_metadata_routing"]:
+        asked = get_routing_for_object(model).consumes("fit", ["groups"])
+        return {"groups": groups} if asked else {}
+    if isinstance(model, Pipeline):
+        name, last = model.steps[-1]
+        return {f"{name}__{key}": value for key, value in speaker_params(last, groups).items()}
+    takes_groups = isinstance(model, BaseSearchCV) or "groups" in signature(model.fit).parameters
+    return {"groups": groups} if takes_groups else {}

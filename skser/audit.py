@@ -1,0 +1,155 @@
+"""The check that nothing which a protocol holds out stands on both sides of a split."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
+
+from ._text import some
+from ._utterances import digest_content, is_path
+from .exceptions import EvaluationError
+from .protocols import Fold, Protocol, get_protocol
+
+
+def split_corpus(
+    corpus: Bunch, protocol: str | Protocol = "leave-one-speaker-out"
+) -> Iterator[Fold]:
+    """Split a corpus by a protocol, and audit every split.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        A corpus, with `data`, `target`, `groups` and, for what else is held out, `frame`.
+    protocol : str or Protocol, default="leave-one-speaker-out"
+        Who is held out: a name or one of `skser.protocols`.
+
+    Yields
+    ------
+    fold : Fold
+        Named by what is held out.
+
+    Raises
+    ------
+    EvaluationError
+        If there is too little to hold out, the corpus does not say what is needed, or a split is
+        not independent.
+    AudioFileError
+        If recordings cannot be read.
+    """
+    protocol = get_protocol(protocol)
+    groups = np.stack([corpus_column(corpus, column) for column in protocol.columns], axis=1)
+    corpus = with_content(corpus)
+    for fold in protocol.split_named(len(groups), corpus.target, groups):
+        if not len(fold.train):
+            raise EvaluationError(
+                f"Fold '{fold.name}' of {protocol.name} has nothing to train on: every utterance "
+                "shares something with it. Take fewer groups, or another protocol."
+            )
+        audit_split(fold.train, fold.test, corpus, unseen=protocol.unseen)
+        yield fold
+
+
+def audit_split(
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+    corpus: Bunch,
+    unseen: Sequence[str] = ("speaker",),
+) -> None:
+    """Check that nothing which must be unseen stands on both sides of a split.
+
+    Recordings are always compared, by their samples, so that a copy by another name is found.
+
+    Parameters
+    ----------
+    train, test : ndarray of int
+        Rows of the corpus.
+    corpus : Bunch
+        The corpus, with `data`, `groups` and, for all but speakers, `frame`.
+    unseen : sequence of str, default=("speaker",)
+        "speaker", "session", "text", "corpus" or any other column of the corpus' `frame`.
+
+    Raises
+    ------
+    EvaluationError
+        If something does; the message names the first ten. Or if the corpus has no such column.
+    AudioFileError
+        If recordings cannot be read.
+    """
+    for column in unseen:
+        values = corpus_column(corpus, column)
+        _raise_shared(column, np.intersect1d(values[train], values[test]))
+    content = np.asarray(with_content(corpus).content)
+    heard = test[np.isin(content[test], content[train])]
+    _raise_shared("recording", [_name(corpus.data[row], row) for row in heard])
+
+
+def with_content(corpus: Bunch) -> Bunch:
+    """Add the digests of the utterances' samples, unless the corpus has them.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        A corpus, with `data`.
+
+    Returns
+    -------
+    corpus : Bunch
+        The same, with `content`: one digest an utterance.
+
+    Raises
+    ------
+    AudioFileError
+        If recordings cannot be read; the message names the first ten and the count.
+    """
+    if "content" in corpus:
+        return corpus
+    return Bunch(**{**corpus, "content": digest_content(list(corpus.data))})
+
+
+def corpus_column(corpus: Bunch, column: str) -> NDArray[np.str_]:
+    """Return what a corpus says of each utterance.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        The corpus.
+    column : str
+        "speaker", or a column of the corpus' `frame`.
+
+    Returns
+    -------
+    values : ndarray of str of shape (n_samples,)
+        By position.
+
+    Raises
+    ------
+    EvaluationError
+        If the corpus does not say it of every utterance.
+    """
+    if column == "speaker":
+        return np.asarray(corpus.groups).astype(np.str_)
+    if "frame" not in corpus or column not in corpus.frame:
+        raise EvaluationError(
+            f"Corpus '{corpus.get('name', 'corpus')}' does not say the {column} of its "
+            f"utterances: its 'frame' needs a column '{column}', or take another protocol."
+        )
+    values = corpus.frame[column]
+    if n_missing := int(values.isna().sum()):
+        raise EvaluationError(
+            f"The column '{column}' of corpus '{corpus.get('name', 'corpus')}' must have a value "
+            f"for every utterance. Got {n_missing} without; take another protocol or corpus."
+        )
+    return values.astype(str).to_numpy(dtype=np.str_)
+
+
+def _name(utterance: object, row: int) -> str:
+    return str(utterance) if is_path(utterance) else f"row {row}"
+
+
+def _raise_shared(what: str, shared: Sequence | NDArray) -> None:
+    if len(shared):
+        raise EvaluationError(
+            f"The split is not independent: {len(shared)} {what}(s) stand in both training and "
+            f"test data: {some(shared)}."
+        )

@@ -1,0 +1,166 @@
+"""Is one model better than another? A paired test of two evaluations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from .exceptions import EvaluationError
+from .metrics import (
+    SCORE_NAMES,
+    confusions_by_speaker,
+    percentile_interval,
+    resample_scores,
+)
+from .results import Evaluation
+
+_IDENTITY = ["file", "speaker", "label"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two models differ on the same utterances.
+
+    Attributes
+    ----------
+    differences : dict of str to float
+        Pooled score of the first model minus that of the second, means over seeds.
+    intervals : dict of str to (float, float)
+        95 % confidence intervals of the differences, by a paired bootstrap over speakers.
+    p_values : dict of str to float
+        Two-sided, of the same bootstrap; nan if there is only one speaker.
+    n_only_first, n_only_second : int
+        Number of utterances that only the first or only the second model predicts right.
+    mcnemar_p_value : float
+        Exact, two-sided. It takes utterances as independent, which those of a speaker are not.
+    caveats : tuple of str
+        What the two evaluations say of themselves: one "knows the test fold", say.
+
+    See Also
+    --------
+    compare : Makes one.
+    """
+
+    differences: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    p_values: dict[str, float]
+    n_only_first: int
+    n_only_second: int
+    mcnemar_p_value: float
+    caveats: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{'in points':<12}{'difference':>12}{'95 % interval':>18}{'p':>9}"]
+        for score, name in SCORE_NAMES.items():
+            low, high = (100 * end for end in self.intervals[score])
+            lines.append(
+                f"{name:<12}{100 * self.differences[score]:>+12.2f}"
+                f"{f'{low:+.2f} to {high:+.2f}':>18}{self.p_values[score]:>9.4f}"
+            )
+        return "\n".join(
+            [
+                *lines,
+                "First minus second; paired bootstrap over speakers.",
+                f"McNemar: {self.n_only_first} utterances only the first predicts right, "
+                f"{self.n_only_second} only the second, p = {self.mcnemar_p_value:.4f}.",
+                *self.caveats,
+            ]
+        )
+
+
+def compare(first: Evaluation, second: Evaluation) -> Comparison:
+    """Compare two models that were evaluated on the same utterances.
+
+    Parameters
+    ----------
+    first, second : Evaluation
+        What `evaluate` returned. With several seeds the scores are means over them, and
+        McNemar's test takes the most frequent prediction of each utterance.
+
+    Returns
+    -------
+    comparison : Comparison
+        Differences with confidence intervals and tests.
+
+    Raises
+    ------
+    EvaluationError
+        If the utterances, their speakers or their labels differ.
+
+    References
+    ----------
+    .. [1] M. Bisani, H. Ney, "Bootstrap estimates for confidence intervals in ASR performance
+       evaluation", ICASSP 2004 (the paired bootstrap over speakers).
+    .. [2] Q. McNemar, "Note on the sampling error of the difference between correlated
+       proportions or percentages", Psychometrika, 1947.
+
+    Examples
+    --------
+    >>> from skser import compare, evaluate
+    >>> from skser.baselines import make_baseline
+    >>> from skser.datasets import make_emotional_speech
+    >>> corpus = make_emotional_speech(n_speakers=3, random_state=0)
+    >>> svc, majority = (evaluate(make_baseline(b), corpus) for b in ("mfcc_svc", "majority"))
+    >>> compare(svc, majority).differences["uar"] > 0
+    True
+    """
+    table = first.utterances
+    if not table.equals(second.utterances):
+        raise EvaluationError(
+            "Two evaluations can be compared if they predict the same utterances in the same "
+            "order, with the same speakers and labels. Got "
+            f"{len(table)} and {len(second.utterances)} utterances, of which "
+            f"{len(table.merge(second.utterances).drop_duplicates())} are the same."
+        )
+    truth, speakers = table["label"].to_numpy(), table["speaker"].to_numpy()
+    runs = (first.runs(), second.runs())
+    labels = np.unique(np.concatenate([truth, *(run.ravel() for run in runs)]))
+    counts = [confusions_by_speaker(truth, run, speakers, labels) for run in runs]
+    differences = _differences(first.pooled, second.pooled)
+    if len(counts[0]) < 2:
+        intervals = dict.fromkeys(differences, (float("nan"), float("nan")))
+        p_values = dict.fromkeys(differences, float("nan"))
+    else:
+        resampled = _differences(*map(resample_scores, counts))
+        intervals = {name: percentile_interval(d, 0.95) for name, d in resampled.items()}
+        p_values = {name: _two_sided(d) for name, d in resampled.items()}
+    right = [_most_frequent(run) == truth for run in runs]
+    n_only_first, n_only_second = int((right[0] > right[1]).sum()), int((right[1] > right[0]).sum())
+    return Comparison(
+        differences=differences,
+        intervals=intervals,
+        p_values=p_values,
+        n_only_first=n_only_first,
+        n_only_second=n_only_second,
+        mcnemar_p_value=_mcnemar(n_only_first, n_only_second),
+        caveats=tuple(
+            f"The {which} evaluation {evaluation.caveat}."
+            for which, evaluation in (("first", first), ("second", second))
+            if evaluation.caveat
+        ),
+    )
+
+
+def _differences(first: dict, second: dict) -> dict:
+    return {score: first[score] - second[score] for score in SCORE_NAMES}
+
+
+def _two_sided(differences: NDArray[np.float64]) -> float:
+    """Return how seldom a draw contradicts the sign of the difference, counting one that does."""
+    n_contrary = min((differences <= 0).sum(), (differences >= 0).sum())
+    return min(1.0, float(2 * (n_contrary + 1) / (len(differences) + 1)))
+
+
+def _mcnemar(n_only_first: int, n_only_second: int) -> float:
+    n_discordant = n_only_first + n_only_second
+    if not n_discordant:
+        return 1.0
+    return float(stats.binomtest(n_only_first, n_discordant).pvalue)
+
+
+def _most_frequent(runs: NDArray) -> NDArray:
+    """Return the most frequent prediction of each row; of several, the first by name."""
+    labels = np.unique(runs)
+    counts = (runs[:, :, np.newaxis] == labels).sum(axis=1)
+    return labels[counts.argmax(axis=1)]

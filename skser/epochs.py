@@ -1,0 +1,137 @@
+"""Which epoch's weights are kept: the last one's, or those that do best on speakers set aside."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import GroupShuffleSplit
+from sklearn.utils.validation import check_consistent_length
+
+from .metrics import score_predictions
+
+if TYPE_CHECKING:
+    import keras
+
+Judge = Callable[["keras.Model"], float]
+"""Called after every epoch with the network; returns how good it is."""
+
+_MAX_DRAWS = 100
+
+
+class BestEpoch:
+    """Keeps the weights of the epoch that a judge likes best; of several, the last one's.
+
+    Parameters
+    ----------
+    network : keras.Model
+        The network that is trained.
+    judge : callable
+        From the network to a figure; more is better.
+    patience : int or None, default=None
+        Number of epochs without a better or equal figure after which training may stop; None
+        never stops it.
+    """
+
+    def __init__(self, network: "keras.Model", judge: Judge, *, patience: int | None = None):
+        self.epoch = 0
+        self._network = network
+        self._judge = judge
+        self._patience = patience
+        self._best = -np.inf
+        self._weights: list[NDArray] = []
+
+    def __call__(self, epoch: int, logs: dict[str, float]) -> bool:
+        """Judge an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of finished epochs.
+        logs : dict of str to float
+            What the epoch gave; gets the figure as "selection_score".
+
+        Returns
+        -------
+        stop : bool
+            Whether to stop training.
+        """
+        score = logs["selection_score"] = self._judge(self._network)
+        if score >= self._best:
+            self._best, self.epoch, self._weights = score, epoch, self._network.get_weights()
+        return self._patience is not None and epoch - self.epoch >= self._patience
+
+    def restore(self) -> None:
+        """Give the network the weights that were kept."""
+        self._network.set_weights(self._weights)
+
+
+def hold_out_speakers(
+    labels: NDArray[np.int64], groups: ArrayLike | None, *, fraction: float, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Set speakers of the training data aside, for choosing the epoch.
+
+    Parameters
+    ----------
+    labels : ndarray of int of shape (n_samples,)
+        Labels.
+    groups : array-like of shape (n_samples,) or None
+        Speakers.
+    fraction : float
+        Share of the speakers that is set aside.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    train, aside : ndarray of int
+        Rows; all classes occur in `train`.
+
+    Raises
+    ------
+    ValueError
+        If the speakers are missing, of another length, or too few.
+    """
+    if groups is None:
+        raise ValueError(
+            "The epoch_selection 'inner' sets speakers aside inside fit, so fit needs them: pass "
+            "groups= (in a Pipeline without metadata routing classifier__groups=), or take "
+            "epoch_selection='last'."
+        )
+    speakers = np.asarray(groups)
+    check_consistent_length(labels, speakers)
+    if (n_speakers := len(np.unique(speakers))) < 2:
+        raise ValueError(
+            "The epoch_selection 'inner' needs at least two speakers in the training data. Got "
+            f"{n_speakers}."
+        )
+    n_aside = min(n_speakers - 1, max(1, round(fraction * n_speakers)))
+    draws = GroupShuffleSplit(_MAX_DRAWS, test_size=n_aside, random_state=seed)
+    for train, aside in draws.split(labels, groups=speakers):
+        if len(np.unique(labels[train])) == len(np.unique(labels)):
+            return train, aside
+    raise ValueError(
+        f"The epoch_selection 'inner' cannot set {n_aside} of {n_speakers} speakers aside so that "
+        "the others still have every class; lower 'validation_fraction', or take "
+        "epoch_selection='last'."
+    )
+
+
+def judge_by_uar(
+    predict: Callable[["keras.Model"], NDArray[np.float32]], labels: NDArray[np.int64]
+) -> Judge:
+    """Return a judge that computes the unweighted average recall.
+
+    Parameters
+    ----------
+    predict : callable
+        From the network to probabilities of shape (n_samples, n_classes).
+    labels : ndarray of int of shape (n_samples,)
+        What is right.
+
+    Returns
+    -------
+    judge : callable
+        From the network to its UAR.
+    """
+    return lambda network: score_predictions(labels, predict(network).argmax(axis=1))["uar"]
