@@ -70,7 +70,7 @@ def load_crema_d(root: str | PathLike) -> Bunch:
     Warns
     -----
     IncompleteCorpusWarning
-        If fewer than the 7442 official recordings are there.
+        If fewer or more than the 7442 official recordings are there.
     SkippedFilesWarning
         If there are other recordings, or second copies.
 

@@ -152,16 +152,27 @@ def load_release(release: Release, root: str | PathLike) -> Bunch:
         )
     bunch = _finish(folder, rows, tally, name=release.name, descr=read_descr(release.name))
     tally.warn(release.title, stacklevel=4)  # past the public function and its wrapper
-    n_speakers = len({row["speaker"] for row in rows})
-    if len(rows) < release.n_recordings:
+    if difference := _find_difference(release, rows):
         warnings.warn(
-            f"{release.title} in {str(folder)!r}: {len(rows)} of the {release.n_recordings} "
-            f"official recordings are there, by {n_speakers} of {release.n_speakers} speakers. "
+            f"{release.title} in {str(folder)!r}: {difference}. "
             f"Results on it cannot be compared with those on the whole corpus.",
             IncompleteCorpusWarning,
             stacklevel=4,
         )
     return bunch
+
+
+def _find_difference(release: Release, rows: list[Row]) -> str:
+    """Say in what the recordings' numbers differ from the release's; empty if in nothing."""
+    n_speakers = len({row["speaker"] for row in rows})
+    if len(rows) < release.n_recordings:
+        return (
+            f"{len(rows)} of the {release.n_recordings} official recordings are there, by "
+            f"{n_speakers} of {release.n_speakers} speakers"
+        )
+    if len(rows) > release.n_recordings:
+        return f"{len(rows)} recordings are there, and the release has {release.n_recordings}"
+    return ""
 
 
 def _read_rows(
