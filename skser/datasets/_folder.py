@@ -14,7 +14,6 @@ from sklearn.utils._param_validation import validate_params
 from ..exceptions import CorpusError, IncompleteCorpusWarning
 from ._base import make_bunch, read_descr
 from ._reading import (
-    NOT_AUDIO,
     Tally,
     describe_reading,
     find_folder,
@@ -83,8 +82,9 @@ def load_audio_folder(
     Warns
     -----
     SkippedFilesWarning
-        If recordings were left out because their path does not match, or because `label_map`
-        does not know their label. What `label_map` maps to None was meant to be left out.
+        If recordings were left out because their path does not match, because `label_map`
+        does not know their label, or because they have another format. What `label_map` maps
+        to None was meant to be left out.
 
     See Also
     --------
@@ -187,7 +187,7 @@ def _read_rows(
     seen: set[tuple] = set()
     for file in list_files(folder):
         if not is_audio(file):
-            tally.skip(file, NOT_AUDIO, expected=True)
+            tally.skip_no_audio(file)
             continue
         if release is not None and (reason := _left_out(release, file)):
             tally.skip(file, reason, expected=True)
