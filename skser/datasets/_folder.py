@@ -12,7 +12,7 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
 from ..exceptions import CorpusError, IncompleteCorpusWarning
-from ._base import make_bunch, read_descr
+from ._base import check_label_map, make_bunch, read_descr
 from ._reading import (
     Tally,
     describe_reading,
@@ -102,7 +102,8 @@ def load_audio_folder(
     ... )  # doctest: +SKIP
     """
     compiled = _check_pattern(pattern)
-    _check_label_map(label_map)
+    if label_map is not None:
+        check_label_map(label_map, function="load_audio_folder")
     folder = find_folder(root, loader="load_audio_folder", what="the recordings")
     tally = Tally()
     rows = _read_rows(folder, compiled, label_map, tally)
@@ -274,12 +275,3 @@ def _check_pattern(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
             f"{' or '.join(reserved)}: this column is read from the file itself. Rename the group."
         )
     return compiled
-
-
-def _check_label_map(label_map: Mapping[str, str | None] | None) -> None:
-    for code, label in (label_map or {}).items():
-        if not isinstance(code, str) or not (label is None or (label and isinstance(label, str))):
-            raise CorpusError(
-                f"The 'label_map' parameter of load_audio_folder must map text to text or None. "
-                f"Got {code!r}: {label!r}."
-            )
