@@ -41,6 +41,10 @@ class SkippedFilesWarning(UserWarning):
     """Recordings in a corpus folder were left out for a reason that nobody had declared."""
 
 
+class LabelMismatchWarning(UserWarning):
+    """Corpora that are joined do not all have the same emotions."""
+
+
 class TrainingError(SkserError, ValueError):
     """A network cannot be trained with these parameters on these data."""
 

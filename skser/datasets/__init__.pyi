@@ -4,6 +4,7 @@ from ._emodb import fetch_emodb as fetch_emodb
 from ._emodb import load_emodb as load_emodb
 from ._folder import load_audio_folder as load_audio_folder
 from ._iemocap import load_iemocap as load_iemocap
+from ._merge import merge_corpora as merge_corpora
 from ._ravdess import load_ravdess as load_ravdess
 from ._savee import load_savee as load_savee
 from ._synthetic import make_emotional_speech as make_emotional_speech

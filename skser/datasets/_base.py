@@ -1,6 +1,6 @@
 """What all corpora share: one table of utterances, given as a scikit-learn Bunch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from os import PathLike
 from pathlib import Path
@@ -43,7 +43,8 @@ def make_bunch(
         - `text`: code of what is said, equal in two utterances that say the same;
         - `duration`: length in seconds.
 
-        Further columns are kept behind these.
+        Further columns are kept behind these, such as `session` where a corpus was recorded in
+        sessions.
     name : str
         Short name of the corpus, such as "emodb". Results are printed under it.
     descr : str
@@ -103,6 +104,16 @@ def make_bunch(
 def read_descr(name: str) -> str:
     """Read the description of a corpus that ships with the package."""
     return (resources.files(__package__) / "descr" / f"{name}.rst").read_text(encoding="utf-8")
+
+
+def check_label_map(label_map: Mapping[str, str | None], *, function: str) -> None:
+    """Refuse a mapping of labels with anything else than text, or None, in it."""
+    for code, label in label_map.items():
+        if not isinstance(code, str) or not (label is None or (label and isinstance(label, str))):
+            raise CorpusError(
+                f"The 'label_map' parameter of {function} must map text to text or None. "
+                f"Got {code!r}: {label!r}."
+            )
 
 
 def _check_table(frame: pd.DataFrame, *, name: str, data: Sequence | None) -> None:

@@ -12,7 +12,7 @@ _WOMEN = {
     *(2, 3, 4, 6, 7, 8, 9, 10, 12, 13, 18, 20, 21, 24, 25, 28, 29, 30, 37, 43, 46, 47, 49),
     *(52, 53, 54, 55, 56, 58, 60, 61, 63, 72, 73, 74, 75, 76, 78, 79, 82, 84, 89, 91),
 }
-# "X" stands in one name of the release, 1040_ITH_SAD_X.wav.
+# "X" stands in one name of older copies, 1040_ITH_SAD_X.wav.
 _LEVELS = {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified", "X": "unspecified"}
 
 
@@ -70,7 +70,7 @@ def load_crema_d(root: str | PathLike) -> Bunch:
     Warns
     -----
     IncompleteCorpusWarning
-        If fewer than the 7442 official recordings are there.
+        If fewer or more than the 7442 official recordings are there.
     SkippedFilesWarning
         If there are other recordings, or second copies.
 

@@ -9,15 +9,14 @@ from os import PathLike
 from pathlib import Path
 
 import pandas as pd
-import soundfile as sf
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
 from .._text import some
-from .._utterances import raise_problems
-from ..exceptions import AudioFileError, CorpusError, IncompleteCorpusWarning
+from ..exceptions import CorpusError, IncompleteCorpusWarning
 from ._base import make_bunch, read_descr
 from ._download import download, unpack
+from ._reading import Tally, describe_reading, is_audio, local_path, read_durations
 
 OFFICIAL_URL = "http://emodb.bilderbar.info/download/download.zip"
 
@@ -61,7 +60,8 @@ def load_emodb(root: str | PathLike, *, verify: bool = False) -> Bunch:
     ----------
     root : str or path-like
         The folder that the official archive was unpacked into, which holds `wav/`, or the
-        folder that holds the recordings themselves. Files that are not WAV are ignored.
+        folder that holds the recordings themselves. Files in it that are not WAV are not
+        taken, but counted.
     verify : bool, default=False
         Whether the folder must hold all 535 official recordings, byte for byte. Otherwise a
         part of them is enough, for which a warning is given.
@@ -86,6 +86,8 @@ def load_emodb(root: str | PathLike, *, verify: bool = False) -> Bunch:
             Description of the corpus.
         name : str
             "emodb".
+        skipped : dict of str to list of str
+            The files that were not taken, by reason. `DESCR` ends with their numbers.
 
     Raises
     ------
@@ -100,6 +102,8 @@ def load_emodb(root: str | PathLike, *, verify: bool = False) -> Bunch:
     -----
     IncompleteCorpusWarning
         If official recordings are missing or others are among them.
+    SkippedFilesWarning
+        If there are recordings of another format.
 
     See Also
     --------
@@ -110,8 +114,9 @@ def load_emodb(root: str | PathLike, *, verify: bool = False) -> Bunch:
     .. [1] F. Burkhardt, A. Paeschke, M. Rolfes, W. F. Sendlmeier and B. Weiss, "A database
        of German emotional speech", in Proc. Interspeech, 2005, pp. 1517-1520.
     """
-    folder = _find_wav_folder(Path(root))
-    files = _list_recordings(folder)
+    folder = _find_wav_folder(local_path(root))
+    tally = Tally()
+    files = _list_recordings(folder, tally)
     if not verify:
         _warn_of_difference(folder, files)
     elif faults := _find_faults(folder, files):
@@ -119,15 +124,13 @@ def load_emodb(root: str | PathLike, *, verify: bool = False) -> Bunch:
             f"The folder {str(folder)!r} must hold the official recordings of EMO-DB, byte for "
             f"byte. Got {faults}."
         )
-    rows, problems = [], []
-    for file in files:
-        try:
-            rows.append(_describe(folder / file))
-        except AudioFileError as problem:
-            problems.append(problem)
-    raise_problems(problems)
-    frame = pd.DataFrame(rows)
-    return make_bunch(frame, name="emodb", descr=read_descr("emodb"), root=folder)
+    frame = pd.DataFrame([_describe(file) for file in files])
+    frame["duration"] = read_durations(folder, files)
+    descr = describe_reading(read_descr("emodb"), tally)
+    bunch = make_bunch(frame, name="emodb", descr=descr, root=folder)
+    bunch.skipped = tally.skipped
+    tally.warn("EMO-DB", stacklevel=3)  # past the wrapper of validate_params
+    return bunch
 
 
 @validate_params(
@@ -227,7 +230,7 @@ def _install(url: str, folder: Path, *, verify: bool, progress: bool) -> None:
 def _check_unpacked(wav: Path, *, verify: bool) -> None:
     if not wav.is_dir():
         raise CorpusError("Got none of them.")
-    if verify and (faults := _find_faults(wav, _list_recordings(wav))):
+    if verify and (faults := _find_faults(wav, _list_recordings(wav, Tally()))):
         raise CorpusError(f"Got {faults}.")
 
 
@@ -240,7 +243,6 @@ def _place_of(member: str) -> str | None:
 
 
 def _find_wav_folder(root: Path) -> Path:
-    root = root.expanduser()
     if not root.is_dir():
         raise CorpusError(
             f"The 'root' parameter of load_emodb must be the folder that EMO-DB was unpacked "
@@ -251,18 +253,22 @@ def _find_wav_folder(root: Path) -> Path:
     return inner if inner.is_dir() else root
 
 
-def _list_recordings(folder: Path) -> list[str]:
-    # Hidden files are left out: unpacking on macOS leaves a "._03a01Fa.wav" beside each file.
-    files = sorted(
-        path.name
-        for path in folder.iterdir()
-        if path.suffix.lower() == ".wav" and not path.name.startswith(".")
-    )
+def _list_recordings(folder: Path, tally: Tally) -> list[str]:
+    """List the WAV files of a folder, and count what else is in it."""
+    files = []
+    for file in sorted(path.name for path in folder.iterdir() if not path.is_dir()):
+        if not is_audio(file):
+            tally.skip_no_audio(file)
+        elif file.lower().endswith(".wav"):
+            files.append(file)
+        else:
+            tally.skip(file, "no WAV file, as EMO-DB's are", expected=False)
     if not files:
         raise CorpusError(
             f"The folder {str(folder)!r} must hold EMO-DB's recordings, such as 03a01Fa.wav. "
             f"Got no WAV file in it."
         )
+    tally.n_taken = len(files)
     if odd := [file for file in files if not _FILE_NAME.fullmatch(file)]:
         raise CorpusError(
             f"WAV files of EMO-DB must be named by speaker, text, emotion and version, such as "
@@ -272,24 +278,16 @@ def _list_recordings(folder: Path) -> list[str]:
     return files
 
 
-def _describe(path: Path) -> dict[str, str | float]:
-    """Make one row of the table, from the recording's name and header."""
-    parts = _FILE_NAME.fullmatch(path.name)
+def _describe(file: str) -> dict[str, str]:
+    """Make one row of the table, from the recording's name."""
+    parts = _FILE_NAME.fullmatch(file)
     assert parts is not None  # _list_recordings has refused every other name
-    try:
-        header = sf.info(path)
-    except sf.LibsndfileError as error:
-        raise AudioFileError(
-            f"The recording {str(path)!r} must be a readable WAV file. "
-            f"Got: {error.error_string} Replace it by the official one."
-        ) from error
     return {
-        "file": path.name,
+        "file": file,
         "label": EMOTIONS[parts["emotion"]],
         "speaker": parts["speaker"],
         "gender": GENDERS[parts["speaker"]],
         "text": parts["text"],
-        "duration": header.frames / header.samplerate,
     }
 
 

@@ -12,9 +12,8 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
 from ..exceptions import CorpusError, IncompleteCorpusWarning
-from ._base import make_bunch, read_descr
+from ._base import check_label_map, make_bunch, read_descr
 from ._reading import (
-    NOT_AUDIO,
     Tally,
     describe_reading,
     find_folder,
@@ -83,8 +82,9 @@ def load_audio_folder(
     Warns
     -----
     SkippedFilesWarning
-        If recordings were left out because their path does not match, or because `label_map`
-        does not know their label. What `label_map` maps to None was meant to be left out.
+        If recordings were left out because their path does not match, because `label_map`
+        does not know their label, or because they have another format. What `label_map` maps
+        to None was meant to be left out.
 
     See Also
     --------
@@ -102,7 +102,8 @@ def load_audio_folder(
     ... )  # doctest: +SKIP
     """
     compiled = _check_pattern(pattern)
-    _check_label_map(label_map)
+    if label_map is not None:
+        check_label_map(label_map, function="load_audio_folder")
     folder = find_folder(root, loader="load_audio_folder", what="the recordings")
     tally = Tally()
     rows = _read_rows(folder, compiled, label_map, tally)
@@ -152,16 +153,27 @@ def load_release(release: Release, root: str | PathLike) -> Bunch:
         )
     bunch = _finish(folder, rows, tally, name=release.name, descr=read_descr(release.name))
     tally.warn(release.title, stacklevel=4)  # past the public function and its wrapper
-    n_speakers = len({row["speaker"] for row in rows})
-    if len(rows) < release.n_recordings:
+    if difference := _find_difference(release, rows):
         warnings.warn(
-            f"{release.title} in {str(folder)!r}: {len(rows)} of the {release.n_recordings} "
-            f"official recordings are there, by {n_speakers} of {release.n_speakers} speakers. "
+            f"{release.title} in {str(folder)!r}: {difference}. "
             f"Results on it cannot be compared with those on the whole corpus.",
             IncompleteCorpusWarning,
             stacklevel=4,
         )
     return bunch
+
+
+def _find_difference(release: Release, rows: list[Row]) -> str:
+    """Say in what the recordings' numbers differ from the release's; empty if in nothing."""
+    n_speakers = len({row["speaker"] for row in rows})
+    if len(rows) < release.n_recordings:
+        return (
+            f"{len(rows)} of the {release.n_recordings} official recordings are there, by "
+            f"{n_speakers} of {release.n_speakers} speakers"
+        )
+    if len(rows) > release.n_recordings:
+        return f"{len(rows)} recordings are there, and the release has {release.n_recordings}"
+    return ""
 
 
 def _read_rows(
@@ -176,7 +188,7 @@ def _read_rows(
     seen: set[tuple] = set()
     for file in list_files(folder):
         if not is_audio(file):
-            tally.skip(file, NOT_AUDIO, expected=True)
+            tally.skip_no_audio(file)
             continue
         if release is not None and (reason := _left_out(release, file)):
             tally.skip(file, reason, expected=True)
@@ -263,12 +275,3 @@ def _check_pattern(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
             f"{' or '.join(reserved)}: this column is read from the file itself. Rename the group."
         )
     return compiled
-
-
-def _check_label_map(label_map: Mapping[str, str | None] | None) -> None:
-    for code, label in (label_map or {}).items():
-        if not isinstance(code, str) or not (label is None or (label and isinstance(label, str))):
-            raise CorpusError(
-                f"The 'label_map' parameter of load_audio_folder must map text to text or None. "
-                f"Got {code!r}: {label!r}."
-            )

@@ -15,7 +15,6 @@ from .._text import some
 from ..exceptions import CorpusError, IncompleteCorpusWarning
 from ._base import make_bunch, read_descr
 from ._reading import (
-    NOT_AUDIO,
     Tally,
     describe_reading,
     find_folder,
@@ -215,7 +214,7 @@ def _list_recordings(folder: Path, sessions: list[str], tally: Tally) -> set[str
             if is_audio(file):
                 recordings.add(path)
             else:
-                tally.skip(path, NOT_AUDIO, expected=True)
+                tally.skip_no_audio(path)
     return recordings
 
 

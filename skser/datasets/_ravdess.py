@@ -66,7 +66,7 @@ def load_ravdess(root: str | PathLike) -> Bunch:
     Warns
     -----
     IncompleteCorpusWarning
-        If fewer than the 1440 official recordings are there.
+        If fewer or more than the 1440 official recordings are there.
     SkippedFilesWarning
         If there are other recordings, or second copies.
 

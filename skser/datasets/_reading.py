@@ -12,7 +12,9 @@ from .._text import some
 from ..exceptions import AudioFileError, CorpusError, SkippedFilesWarning
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
-NOT_AUDIO = "not audio"
+
+# Speech as well, which must not pass for a text file beside it.
+_OTHER_SUFFIXES = (".aac", ".aif", ".aiff", ".amr", ".au", ".m4a", ".opus", ".sph", ".wma")
 
 _LFS_POINTER = b"version https://git-lfs"
 
@@ -34,6 +36,13 @@ class Tally:
         self.skipped.setdefault(reason, []).append(file)
         if not expected:
             self._unexpected.add(reason)
+
+    def skip_no_audio(self, file: str) -> None:
+        """Count a file that `is_audio` refuses."""
+        if _is_named(file, _OTHER_SUFFIXES):
+            self.skip(file, "audio of a format that is not read", expected=False)
+        else:
+            self.skip(file, "not audio", expected=True)
 
     def __str__(self) -> str:
         n_skipped = sum(map(len, self.skipped.values()))
@@ -90,17 +99,18 @@ def find_folder(root: str | PathLike, *, loader: str, what: str) -> Path:
 def list_files(folder: Path) -> list[str]:
     """List all files below a folder, as sorted POSIX paths relative to it.
 
-    Hidden folders (such as .git) are not looked into; links to folders are followed, each
-    folder once.
+    Hidden folders (such as .git) are not looked into; links to folders are followed, unless
+    they lead back to a folder that they are in.
     """
     found = []
-    seen = set()
+    above: dict[str, tuple[str, ...]] = {}
     for inner, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
         real = os.path.realpath(inner)
-        if real in seen:
+        outer = above.get(str(Path(inner).parent), ())
+        if real in outer:
             folders.clear()
             continue
-        seen.add(real)
+        above[str(Path(inner))] = (*outer, real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [(Path(inner) / file).relative_to(folder).as_posix() for file in files]
     return sorted(found)
@@ -115,8 +125,12 @@ def _refuse(error: OSError) -> None:
 
 def is_audio(file: str) -> bool:
     """Tell by its name whether a file is a recording; "._a.wav" is not, but macOS' leftovers."""
+    return _is_named(file, AUDIO_SUFFIXES)
+
+
+def _is_named(file: str, suffixes: tuple[str, ...]) -> bool:
     name = file.rsplit("/", maxsplit=1)[-1]
-    return name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith(".")
+    return name.lower().endswith(suffixes) and not name.startswith(".")
 
 
 def read_durations(folder: Path, files: Sequence[str]) -> list[float]:
@@ -125,14 +139,17 @@ def read_durations(folder: Path, files: Sequence[str]) -> list[float]:
     for file in files:
         try:
             header = sf.info(folder / file)
-            durations.append(header.frames / header.samplerate)
         # A name that ends in .raw is a TypeError.
         except (sf.SoundFileError, OSError, TypeError, ValueError) as error:
             bad.append(f"{file} ({_fault(folder / file, error)})")
+            continue
+        durations.append(header.frames / header.samplerate)
+        if not header.frames:
+            bad.append(f"{file} (no samples)")
     if bad:
         raise AudioFileError(
             f"{len(bad)} of {len(files)} recordings in {str(folder)!r} cannot be read: "
-            f"{some(bad)}. Replace them by good copies."
+            f"{some(bad)}. Replace them by good copies, or remove them."
         )
     return durations
 

@@ -59,7 +59,7 @@ def load_savee(root: str | PathLike) -> Bunch:
     Warns
     -----
     IncompleteCorpusWarning
-        If fewer than the 480 official recordings are there.
+        If fewer or more than the 480 official recordings are there.
     SkippedFilesWarning
         If there are other recordings, or second copies.
 

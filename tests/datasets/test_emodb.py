@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skser.datasets import _emodb, load_emodb
-from skser.exceptions import AudioFileError, CorpusError, IncompleteCorpusWarning
+from skser.exceptions import (
+    AudioFileError,
+    CorpusError,
+    IncompleteCorpusWarning,
+    SkippedFilesWarning,
+)
 
 part_of_it = pytest.mark.filterwarnings("ignore::skser.exceptions.IncompleteCorpusWarning")
 
@@ -123,12 +128,34 @@ def test_verify_tells_missing_foreign_and_altered_apart(mini_emodb, write_wav):
 
 
 @part_of_it
-def test_files_that_are_no_recordings_are_ignored(mini_emodb):
+def test_files_that_are_no_recordings_are_counted(mini_emodb):
     for stray in ("erkennung.txt", ".DS_Store", "wav/._03a01Fa.wav", "wav/notes.md"):
         (mini_emodb / stray).write_bytes(b"stray")
     (mini_emodb / "lablaut").mkdir()
     (mini_emodb / "lablaut" / "03a01Fa.lablaut").write_bytes(b"stray")
-    assert len(load_emodb(mini_emodb).data) == 5
+    bunch = load_emodb(mini_emodb)
+    assert len(bunch.data) == 5
+    assert bunch.skipped == {"not audio": ["._03a01Fa.wav", "notes.md"]}
+    assert bunch.DESCR.endswith("This reading took 5, skipped 2 (2: not audio).\n")
+
+
+@part_of_it
+def test_recordings_of_another_format_are_left_out_with_a_warning(mini_emodb):
+    for stray in ("08a01Fa.flac", "09a01Fa.m4a"):
+        (mini_emodb / "wav" / stray).write_bytes(b"stray")
+    with pytest.warns(SkippedFilesWarning, match="'EMO-DB': took 5 .*08a01Fa.flac.*09a01Fa") as got:
+        bunch = load_emodb(mini_emodb)
+    assert got[0].filename == __file__
+    assert sorted(bunch.skipped) == [
+        "audio of a format that is not read",
+        "no WAV file, as EMO-DB's are",
+    ]
+
+
+@part_of_it
+def test_root_may_be_written_as_on_windows(mini_emodb, monkeypatch):
+    monkeypatch.chdir(mini_emodb.parent.parent)
+    assert load_emodb(f"{mini_emodb.parent.name}\\emodb\\wav").data == load_emodb(mini_emodb).data
 
 
 @pytest.mark.parametrize(
@@ -182,15 +209,19 @@ def test_official_names_all_parse():
 def test_all_unreadable_recordings_are_named(mini_emodb):
     for name in ("03a01Fa.wav", "08b10Nc.wav"):
         (mini_emodb / "wav" / name).write_bytes(b"")
-    with pytest.raises(AudioFileError, match=r"(?s)^2 utterances .*03a01Fa\.wav.*08b10Nc\.wav"):
+    with pytest.raises(AudioFileError, match=r"^2 of 5 recordings .*03a01Fa\.wav.*08b10Nc\.wav"):
         load_emodb(mini_emodb)
 
 
 @part_of_it
-@pytest.mark.parametrize("content", [b"", b"RIFF", b"no sound at all" * 10])
-def test_an_unreadable_recording_is_named(mini_emodb, content):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "empty"), (b"RIFF", "Format not"), (b"no sound at all" * 10, "Format not recognised")],
+)
+def test_an_unreadable_recording_is_named(mini_emodb, content, reason):
     (mini_emodb / "wav" / "08b10Nc.wav").write_bytes(content)
-    with pytest.raises(AudioFileError, match=r"08b10Nc\.wav' must be a readable WAV file\. Got: "):
+    message = rf"1 of 5 recordings in .* cannot be read: 08b10Nc\.wav \({reason}.*good copies"
+    with pytest.raises(AudioFileError, match=message):
         load_emodb(mini_emodb)
 
 

@@ -112,6 +112,26 @@ def test_links_to_folders_are_followed_once(root, tmp_path, write_wav):
     assert bunch.groups.tolist() == ["anna", "anna", "ben", "ben", "carl"]
 
 
+def test_a_second_link_to_a_folder_is_read_as_well(root, write_wav):
+    """Which of two names for one folder the pattern knows, is not for the order to decide."""
+    write_wav(root / "zoe" / "joy_1.wav")
+    (root / "a link").symlink_to(root / "zoe", target_is_directory=True)
+    with pytest.warns(SkippedFilesWarning, match=r"\(first: a link/joy_1\.wav\)"):
+        bunch = load_audio_folder(root, PATTERN)
+    assert bunch.groups.tolist() == ["anna", "anna", "ben", "ben", "zoe"]
+
+
+def test_formats_that_are_not_read_are_warned_of(root):
+    for name in ("anna/joy_2.m4a", "ben/joy_2.AIFF", "ben/._joy_2.m4a"):
+        (root / name).write_bytes(b"stray")
+    with pytest.warns(SkippedFilesWarning, match=r"2: audio of a format .*first: anna/joy_2\.m4a"):
+        bunch = load_audio_folder(root, PATTERN)
+    assert bunch.skipped == {
+        "audio of a format that is not read": ["anna/joy_2.m4a", "ben/joy_2.AIFF"],
+        "not audio": ["ben/._joy_2.m4a"],
+    }
+
+
 def test_a_path_of_windows_is_understood_elsewhere(root, monkeypatch):
     monkeypatch.chdir(root.parent.parent)
     written = PureWindowsPath(root.parent.name, "speech")
@@ -146,6 +166,12 @@ def test_all_unreadable_recordings_are_named(root, content, reason):
         load_audio_folder(root, PATTERN)
     assert reason in str(error.value)
     assert "ben/rage_2.wav (" in str(error.value)
+
+
+def test_a_recording_without_samples_is_named(root):
+    sf.write(root / "anna" / "joy_1.wav", np.zeros(0), 16000)
+    with pytest.raises(AudioFileError, match=r"1 of 4 .* anna/joy_1\.wav \(no samples\)"):
+        load_audio_folder(root, PATTERN)
 
 
 def test_a_dead_link_is_named(root):

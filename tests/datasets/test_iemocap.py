@@ -3,7 +3,9 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile as sf
 
 from skser.datasets import _iemocap, load_iemocap
 from skser.exceptions import (
@@ -295,7 +297,38 @@ def test_parameters_are_checked():
         load_iemocap(".", merge_excited="yes")
 
 
-def test_the_official_numbers():
-    counts = _iemocap.OFFICIAL_COUNTS
-    assert sum(counts.values()) == 5531
-    assert counts["hap"] + counts["exc"] == 1636
+@pytest.fixture(scope="session")
+def official_size(tmp_path_factory):
+    """As many labels of each kind as the release has, all with one recording's samples."""
+    root = tmp_path_factory.mktemp("official")
+    sf.write(root / "tone.wav", np.full(160, 0.1), 16000)
+    codes = ["ang"] * 1103 + ["hap"] * 595 + ["exc"] * 1041 + ["neu"] * 1708 + ["sad"] * 1084
+    codes += ["fru"] * 1849 + ["xxx"] * 2507 + ["sur"] * 107 + ["fea"] * 40
+    dialogs = [f"Ses0{session}{letter}_impro01" for session in range(1, 6) for letter in "FM"]
+    for number, dialog in enumerate(dialogs):
+        session = root / f"Session{dialog[4]}"
+        turns = {f"{'FM'[n % 2]}{n:03}": code for n, code in enumerate(codes[number::10])}
+        (session / "dialog" / "EmoEvaluation").mkdir(parents=True, exist_ok=True)
+        labels = session / "dialog" / "EmoEvaluation" / f"{dialog}.txt"
+        labels.write_bytes(label_text(dialog, turns).encode())
+        (session / "sentences" / "wav" / dialog).mkdir(parents=True)
+        for turn in turns:
+            wav = session / "sentences" / "wav" / dialog / f"{dialog}_{turn}.wav"
+            wav.hardlink_to(root / "tone.wav")
+    return root
+
+
+def test_the_official_numbers_give_no_warning(official_size):
+    bunch = load_iemocap(official_size)
+    counts = dict(zip(*np.unique(bunch.target, return_counts=True), strict=True))
+    assert counts == {"anger": 1103, "happiness": 1636, "neutral": 1708, "sadness": 1084}
+    assert len(bunch.data) == 5531
+    assert len(set(bunch.groups)) == 10
+    assert bunch.frame["session"].unique().tolist() == ["01", "02", "03", "04", "05"]
+    assert "took 5531, skipped 4503 (2507: label 'xxx'; 1849: label 'fru'" in bunch.DESCR
+
+
+def test_excitement_apart_has_the_official_number(official_size):
+    bunch = load_iemocap(official_size, merge_excited=False)
+    assert np.sum(bunch.target == "happiness") == 595
+    assert np.sum(bunch.target == "excitement") == 1041

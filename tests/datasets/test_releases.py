@@ -139,7 +139,24 @@ def test_a_part_of_the_corpus_warns_where_it_was_asked_for(corpus, root):
     assert [warning.filename for warning in got] == [__file__]
 
 
+@every
+def test_more_than_the_corpus_warns_as_well(corpus, root, monkeypatch):
+    load, release = LOADERS[corpus]
+    smaller = type(release)(**{**vars(release), "n_recordings": 3})
+    monkeypatch.setitem(load.__wrapped__.__globals__, release.name.upper(), smaller)
+    message = f"{release.title} in .*: 4 recordings are there, and the release has 3"
+    with pytest.warns(IncompleteCorpusWarning, match=message):
+        load(root)
+
+
 @part_of_it
+@every
+def test_root_may_be_written_as_on_windows(corpus, root, monkeypatch):
+    load, _ = LOADERS[corpus]
+    monkeypatch.chdir(root.parent.parent)
+    assert load(f"{root.parent.name}\\{corpus}").data == load(root).data
+
+
 @every
 def test_the_whole_corpus_gives_no_warning(corpus, root, monkeypatch):
     load, release = LOADERS[corpus]

@@ -71,6 +71,18 @@ def test_a_table_from_windows(recordings, write_csv):
     assert bunch.target.tolist() == ["anger", "joy, loud"]
 
 
+def test_paths_written_as_on_windows(recordings, write_csv, monkeypatch):
+    path = write_csv(HEADER, ".\\a\\01.wav,anger,1", "b/01.wav,joy,2")
+    monkeypatch.chdir(recordings.parent)
+    folder = recordings.name
+    by_windows = load_table(f"{folder}\\corpus.csv", root=f".\\{folder}")
+    assert by_windows.data == load_table(path).data
+    assert by_windows.target.tolist() == ["anger", "joy"]
+    twice = write_csv(HEADER, "a\\01.wav,x,1", "a/01.wav,y,2")
+    with pytest.raises(CorpusError, match="Named again in line 3"):
+        load_table(twice)
+
+
 def test_files_start_from_root_or_are_absolute(recordings, write_csv, tmp_path_factory):
     path = write_csv(HEADER, "a/01.wav,x,1", f"{recordings / 'long.wav'},y,2")
     moved = tmp_path_factory.mktemp("tables") / "corpus.csv"
