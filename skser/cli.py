@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from . import _reproduce_cli
 from ._options import (
     BaselineOption,
     BatchOption,
@@ -60,6 +61,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+app.add_typer(_reproduce_cli.app, name="reproduce")
 
 
 @app.callback(invoke_without_command=True)
