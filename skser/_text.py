@@ -1,4 +1,4 @@
-"""Words for error messages."""
+"""Text for messages and tables."""
 
 from collections.abc import Sequence
 
@@ -22,3 +22,27 @@ def some(names: Sequence[object] | NDArray, limit: int = 10) -> str:
     """
     rest = len(names) - limit
     return ", ".join(map(str, names[:limit])) + (f" and {rest} more" if rest > 0 else "")
+
+
+def align(rows: Sequence[Sequence[str]]) -> str:
+    """Write rows of a table with their columns below each other, the first one to the left.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of str
+        Rows of equal length.
+
+    Returns
+    -------
+    text : str
+        One line a row.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0])]
+            + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join(lines)

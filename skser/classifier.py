@@ -60,6 +60,12 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
         The parallel convolutions of Body I, all three by default. Together they have 96 filters,
         however many they are.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Number format that the convolutions compute in. With `"bfloat16"` (mixed precision) what
+        passes between the layers has 8 significant bits; the weights, the statistics of the
+        normalisation, the last layer and the loss stay float32. Probabilities then differ by
+        rounding, and a training ends in other weights than in float32. It is faster only on
+        processors with bfloat16 instructions (AVX512-BF16, AMX, Arm BF16), and slower on others.
     epoch_selection : {"last", "inner"}, default="last"
         Which epoch's weights are kept. `"inner"` sets some of the training speakers aside, which
         `fit` must be told as `groups`, trains on the others, and keeps the epoch with the best
@@ -141,6 +147,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         "l2": [Interval(Real, 0, None, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "paths": [tuple, list],
+        "precision": [StrOptions({"float32", "bfloat16"})],
         "epoch_selection": [StrOptions({"last", "inner"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "patience": [Interval(Integral, 1, None, closed="left"), None],
@@ -162,6 +169,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         l2: float = 1e-6,
         class_weight: dict | str | None = None,
         paths: tuple[str, ...] = _PATHS,
+        precision: str = "float32",
         epoch_selection: str = "last",
         validation_fraction: float = 0.2,
         patience: int | None = None,
@@ -179,6 +187,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         self.l2 = l2
         self.class_weight = class_weight
         self.paths = paths
+        self.precision = precision
         self.epoch_selection = epoch_selection
         self.validation_fraction = validation_fraction
         self.patience = patience
@@ -340,7 +349,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
 
     def _get_network_params(self) -> dict[str, Any]:
         """Return the parameters that the compiled network is built from."""
-        names = ("loss", "gamma", "dropout", "l2")
+        names = ("loss", "gamma", "dropout", "l2", "precision")
         return {"paths": tuple(self.paths), **{name: getattr(self, name) for name in names}}
 
     def _check_same_network(self) -> None:

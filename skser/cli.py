@@ -3,7 +3,6 @@
 import json
 import sys
 import warnings
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +11,46 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from . import _reproduce_cli
+from ._options import (
+    BaselineOption,
+    BatchOption,
+    CorpusName,
+    CorpusOption,
+    DownloadOption,
+    DurationOption,
+    EpochOption,
+    EpochSelection,
+    EpochsOption,
+    JobsOption,
+    Loss,
+    LossOption,
+    PatternOption,
+    Precision,
+    PrecisionOption,
+    ProtocolName,
+    ProtocolOption,
+    RateOption,
+    Recipe,
+    RecipeOption,
+    ResumeOption,
+    RootOption,
+    SeedOption,
+    SeedsOption,
+    SpeakersOption,
+    SubsetOption,
+    ThreadsOption,
+    UrlOption,
+    load_corpus,
+    make_baseline,
+    make_model,
+    messages,
+    split_seeds,
+    start_keras,
+)
+
 if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
+    from sklearn.base import BaseEstimator
     from sklearn.utils import Bunch
 
 app = typer.Typer(
@@ -24,94 +61,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-_messages = Console(stderr=True)
-
-
-class CorpusName(StrEnum):
-    """The corpora that a command can name."""
-
-    synthetic = "synthetic"
-    emodb = "emodb"
-
-
-class Loss(StrEnum):
-    """The loss functions of the paper."""
-
-    cross_entropy = "cross_entropy"
-    focal = "focal"
-
-
-class Recipe(StrEnum):
-    """The named ways to train."""
-
-    short = "short"
-    paper = "paper"
-
-
-_CORPUS, _MODEL, _RUN = "Corpus", "Model", "Run"
-CorpusOption = Annotated[
-    CorpusName, typer.Option("--corpus", help="What to train on.", rich_help_panel=_CORPUS)
-]
-RootOption = Annotated[
-    Path | None,
-    typer.Option("--root", help="Folder of the corpus' release.", rich_help_panel=_CORPUS),
-]
-DownloadOption = Annotated[
-    bool,
-    typer.Option("--download", help="Download the corpus (once).", rich_help_panel=_CORPUS),
-]
-UrlOption = Annotated[
-    str | None,
-    typer.Option("--url", help="A mirror to download it from.", rich_help_panel=_CORPUS),
-]
-SpeakersOption = Annotated[
-    int | None,
-    typer.Option(
-        "--speakers", min=2, help="Number of synthetic speakers (10).", rich_help_panel=_CORPUS
-    ),
-]
-RecipeOption = Annotated[
-    Recipe,
-    typer.Option(
-        "--recipe",
-        help="[b]short[/b]: 40 epochs, learning rate 1e-3, cosine. "
-        "[b]paper[/b]: 300 epochs, 1e-4, steps.",
-        rich_help_panel=_MODEL,
-    ),
-]
-LossOption = Annotated[Loss, typer.Option("--loss", help="Loss function.", rich_help_panel=_MODEL)]
-DurationOption = Annotated[
-    float,
-    typer.Option(
-        "--duration", help="Length heard of each utterance, in s.", rich_help_panel=_MODEL
-    ),
-]
-EpochsOption = Annotated[
-    int | None,
-    typer.Option("--epochs", min=1, help="In place of the recipe's.", rich_help_panel=_MODEL),
-]
-RateOption = Annotated[
-    float | None,
-    typer.Option("--learning-rate", help="In place of the recipe's.", rich_help_panel=_MODEL),
-]
-BatchOption = Annotated[
-    int,
-    typer.Option("--batch-size", min=1, help="Utterances a step.", rich_help_panel=_MODEL),
-]
-SeedOption = Annotated[
-    int,
-    typer.Option("--seed", min=0, help="Seed of network and corpus.", rich_help_panel=_RUN),
-]
-ThreadsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--threads", min=1, help="TensorFlow threads of each process.", rich_help_panel=_RUN
-    ),
-]
-JobsOption = Annotated[
-    int,
-    typer.Option("--jobs", min=-1, help="Folds at a time; -1: all cores.", rich_help_panel=_RUN),
-]
+app.add_typer(_reproduce_cli.app, name="reproduce")
 
 
 @app.callback(invoke_without_command=True)
@@ -127,29 +77,33 @@ def _common(
 
 @app.command()
 def evaluate(
+    context: typer.Context,
     corpus: CorpusOption = CorpusName.synthetic,
     root: RootOption = None,
     download: DownloadOption = False,
     url: UrlOption = None,
     speakers: SpeakersOption = None,
+    subset: SubsetOption = None,
+    pattern: PatternOption = None,
     recipe: RecipeOption = Recipe.short,
     loss: LossOption = Loss.cross_entropy,
     duration: DurationOption = 3.0,
     epochs: EpochsOption = None,
     learning_rate: RateOption = None,
     batch_size: BatchOption = 32,
-    out: Annotated[
-        Path, typer.Option("--out", help="Folder of the results.", rich_help_panel=_RUN)
-    ] = Path("skser-results"),
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Go on with the folds in --out.", rich_help_panel=_RUN),
-    ] = False,
+    epoch: EpochOption = EpochSelection.last,
+    precision: PrecisionOption = Precision.float32,
+    baseline: BaselineOption = None,
+    protocol: ProtocolOption = ProtocolName.leave_one_speaker_out,
+    out: Annotated[Path, typer.Option(help="Folder of the results.", rich_help_panel="Run")] = Path(
+        "skser-results"
+    ),
+    resume: ResumeOption = False,
     jobs: JobsOption = 1,
     threads: ThreadsOption = None,
-    seed: SeedOption = 0,
+    seeds: SeedsOption = "0",
 ) -> None:
-    """Train and test leave-one-speaker-out: each speaker is predicted unheard.
+    """Train and test: by default, each speaker is predicted unheard.
 
     Every finished fold is written to --out at once, and --resume continues there.
 
@@ -159,23 +113,47 @@ def evaluate(
 
       skser evaluate --corpus emodb --root path/to/emodb --out emodb-results
 
-      skser evaluate --corpus emodb --download --loss focal --jobs 2 --resume
+      skser evaluate --corpus emodb --download --loss focal --seeds 0,1,2 --jobs 2 --resume
     """
-    from ._process import start_keras
-    from .evaluation import evaluate as run
+    runs = split_seeds(seeds)
+    utterances = load_corpus(corpus, root, download, url, speakers, subset, pattern)
+    if baseline:
+        model = make_baseline(context, baseline)
+    else:
+        model = make_model(
+            recipe, loss, duration, epochs, learning_rate, batch_size, precision, runs[0], epoch
+        )
+        start_keras(threads)
+    run = {"resume": resume, "n_jobs": jobs, "n_threads": threads, "seeds": runs}
+    _evaluate(model, utterances, protocol=protocol.value, out=out, **run)
+
+
+def _evaluate(model: "BaseEstimator", corpus: "Bunch", *, out: Path, **run: Any) -> None:
+    from .evaluation import evaluate
     from .plotting import plot_confusion_matrix
 
-    utterances = _load_corpus(corpus, root, download, url, speakers, seed)
-    model = _make_model(recipe, loss, duration, epochs, learning_rate, batch_size, seed)
-    with _messages.status("Starting Keras ..."):
-        start_keras(threads)
-    evaluation = run(
-        model, utterances, out=out, resume=resume, n_jobs=jobs, n_threads=threads, verbose=1
-    )
+    evaluation = evaluate(model, corpus, out=out, verbose=1, **run)
     plot_confusion_matrix(evaluation).figure_.savefig(out / "confusion_matrix.png", dpi=120)
     print(evaluation)
     names = "predictions.csv, confusion_matrix.png, scores.json, settings.json, folds.csv"
     print(f"\nWritten to {out}: {names}")
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="FOLDER_A", help="Results of skser evaluate.")],
+    b: Annotated[Path, typer.Argument(metavar="FOLDER_B", help="Others on the same corpus.")],
+) -> None:
+    """Compare two evaluations of the same utterances.
+
+    [b]Example[/b]
+
+      skser compare emodb-results emodb-focal-results
+    """
+    import skser
+
+    evaluations = skser.Evaluation.load(a), skser.Evaluation.load(b)
+    print(skser.compare(*evaluations))  # type: ignore[attr-defined]
 
 
 @app.command()
@@ -186,12 +164,15 @@ def train(
     download: DownloadOption = False,
     url: UrlOption = None,
     speakers: SpeakersOption = None,
+    subset: SubsetOption = None,
+    pattern: PatternOption = None,
     recipe: RecipeOption = Recipe.short,
     loss: LossOption = Loss.cross_entropy,
     duration: DurationOption = 3.0,
     epochs: EpochsOption = None,
     learning_rate: RateOption = None,
     batch_size: BatchOption = 32,
+    precision: PrecisionOption = Precision.float32,
     threads: ThreadsOption = None,
     seed: SeedOption = 0,
 ) -> None:
@@ -203,14 +184,12 @@ def train(
 
       skser train --corpus emodb --root path/to/emodb --out emodb.skser
     """
-    from ._process import start_keras
     from .persistence import save
 
     _check_folder_of(out)
-    utterances = _load_corpus(corpus, root, download, url, speakers, seed)
-    model = _make_model(recipe, loss, duration, epochs, learning_rate, batch_size, seed)
-    with _messages.status("Starting Keras ..."):
-        start_keras(threads)
+    utterances = load_corpus(corpus, root, download, url, speakers, subset, pattern)
+    model = make_model(recipe, loss, duration, epochs, learning_rate, batch_size, precision, seed)
+    start_keras(threads)
     model.set_params(classifier__verbose=1).fit(utterances.data, utterances.target)
     save(model.set_params(classifier__verbose=0), out)
     print(f"Trained on {len(utterances.target)} utterances of {utterances.name}; wrote {out}")
@@ -231,11 +210,10 @@ def predict(
 
       skser predict emodb.skser *.wav --json > emotions.json
     """
-    from ._process import start_keras
     from .persistence import load
 
-    with _messages.status(f"Listening to {len(files)} recording(s) ..."):
-        start_keras(threads)
+    start_keras(threads)
+    with messages.status(f"Listening to {len(files)} recording(s) ..."):
         pipeline = load(model)
         if not hasattr(pipeline, "steps"):
             raise typer.BadParameter(
@@ -277,7 +255,7 @@ def features(
 
     _check_folder_of(out)
     names = [str(file) for file in files]
-    with _messages.status(f"Computing the MFCCs of {len(files)} recording(s) ..."):
+    with messages.status(f"Computing the MFCCs of {len(files)} recording(s) ..."):
         X = MFCCTransformer(duration=duration, n_jobs=jobs).fit_transform(names)
     with out.open("wb") as file:  # numpy would add a suffix to a bare name
         np.savez_compressed(file, X=X, files=np.array(names))
@@ -298,66 +276,9 @@ def _prediction(file: Path, row: list[float], classes: list, duration: float | N
     }
 
 
-def _load_corpus(
-    corpus: CorpusName,
-    root: Path | None,
-    download: bool,
-    url: str | None,
-    speakers: int | None,
-    seed: int,
-) -> "Bunch":
-    from . import datasets
-
-    if corpus is CorpusName.synthetic:
-        if root or download or url:
-            raise typer.BadParameter(
-                "The synthetic corpus is made, not read; add --corpus emodb.",
-                param_hint="--root, --download, --url",
-            )
-        with _messages.status("Synthesising speech ..."):
-            return datasets.make_emotional_speech(speakers or 10, random_state=seed)
-    if speakers is not None:
-        raise typer.BadParameter(
-            "Only the synthetic corpus has as many speakers as you like.", param_hint="--speakers"
-        )
-    if root is not None:
-        if download or url:
-            raise typer.BadParameter(
-                "The corpus is either in a folder or downloaded.", param_hint="--root, --download"
-            )
-        return datasets.load_emodb(root)
-    if download:
-        return datasets.fetch_emodb(**({"url": url} if url else {}))
-    raise typer.BadParameter(
-        f"The corpus {corpus.value} needs --root FOLDER or --download.", param_hint="--corpus"
-    )
-
-
 def _check_folder_of(out: Path) -> None:
     if not out.parent.is_dir():
         raise typer.BadParameter(f"The folder '{out.parent}' does not exist.", param_hint="--out")
-
-
-def _make_model(
-    recipe: Recipe,
-    loss: Loss,
-    duration: float,
-    epochs: int | None,
-    learning_rate: float | None,
-    batch_size: int,
-    seed: int,
-) -> "Pipeline":
-    from .pipeline import make_light_sernet
-
-    given: dict[str, Any] = {"epochs": epochs, "learning_rate": learning_rate}
-    return make_light_sernet(
-        recipe=recipe.value,
-        duration=duration,
-        random_state=seed,
-        loss=loss.value,
-        batch_size=batch_size,
-        **{name: value for name, value in given.items() if value is not None},
-    )
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -366,7 +287,7 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def _say(kind: str, colour: str, message: object) -> None:
     # The message may hold brackets, which are no markup.
-    _messages.print(Text.assemble((f"{kind}: ", colour), str(message)), soft_wrap=True)
+    messages.print(Text.assemble((f"{kind}: ", colour), str(message)), soft_wrap=True)
 
 
 def main() -> None:
@@ -379,5 +300,5 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as end:
         if end.code == 130:  # Ctrl-C, as typer passes it on
-            _messages.print("Stopped. Finished folds of an evaluation are kept.")
+            messages.print("Stopped. Finished folds of an evaluation are kept.")
         raise

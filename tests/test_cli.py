@@ -68,8 +68,11 @@ def no_estimate(monkeypatch):
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ([], ["evaluate", "train", "predict", "features", "--version"]),
+        ([], ["evaluate", "compare", "train", "predict", "reproduce", "--version"]),
         (["evaluate"], ["--corpus", "--root", "--resume", "--jobs", "--out", "skser evaluate"]),
+        (["evaluate"], ["--protocol", "--seeds", "--epoch", "--precision", "--baseline"]),
+        (["compare"], ["folder_a", "folder_b", "skser compare"]),
+        (["reproduce"], ["table1", "ablation", "compute", "table2", "table3", "table4"]),
         (["train"], ["--recipe", "--loss", "--out", "skser train"]),
         (["predict"], ["model", "files", "--json", "skser predict"]),
         (["features"], ["files", "--out", "--duration", "skser features"]),
