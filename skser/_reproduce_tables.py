@@ -113,7 +113,7 @@ def _gains(runs: dict[tuple[str, ...], Any]) -> list[list[str]]:
         return []
     rows = []
     for paths, alone in runs.items():
-        gain = skser.compare(together, alone)  # type: ignore[attr-defined]
+        gain = skser.compare(together, alone)
         known = together.caveat or alone.caveat
         figures = [
             _score(gain.differences[name], None if known else gain.intervals[name], sign=True)

@@ -153,7 +153,7 @@ def compare(
     import skser
 
     evaluations = skser.Evaluation.load(a), skser.Evaluation.load(b)
-    print(skser.compare(*evaluations))  # type: ignore[attr-defined]
+    print(skser.compare(*evaluations))
 
 
 @app.command()
