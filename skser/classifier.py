@@ -60,6 +60,12 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
         The parallel convolutions of Body I, all three by default. Together they have 96 filters,
         however many they are.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Number format that the convolutions compute in. With `"bfloat16"` (mixed precision) what
+        passes between the layers has 8 significant bits; the weights, the statistics of the
+        normalisation, the last layer and the loss stay float32. Probabilities then differ by
+        rounding, and a training ends in other weights than in float32. It is faster only on
+        processors with bfloat16 instructions (AVX512-BF16, AMX, Arm BF16), and slower on others.
     warm_start : bool, default=False
         Whether a second `fit` goes on from the weights of the first. The network's parameters
         must stay as they were; the learning-rate schedule begins anew.
@@ -125,6 +131,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         "l2": [Interval(Real, 0, None, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "paths": [tuple, list],
+        "precision": [StrOptions({"float32", "bfloat16"})],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -143,6 +150,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         l2: float = 1e-6,
         class_weight: dict | str | None = None,
         paths: tuple[str, ...] = _PATHS,
+        precision: str = "float32",
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -157,6 +165,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         self.l2 = l2
         self.class_weight = class_weight
         self.paths = paths
+        self.precision = precision
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
@@ -270,7 +279,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
 
     def _get_network_params(self) -> dict[str, Any]:
         """Return the parameters that the compiled network is built from."""
-        names = ("loss", "gamma", "dropout", "l2")
+        names = ("loss", "gamma", "dropout", "l2", "precision")
         return {"paths": tuple(self.paths), **{name: getattr(self, name) for name in names}}
 
     def _check_same_network(self) -> None:

@@ -17,6 +17,8 @@ PATHS = {"temporal": (11, 1), "spectral": (1, 9), "spectro-temporal": (3, 3)}
 _BODY_1_FILTERS = 96
 # Filters, kernel size and pooling of each local feature learning block of Body II.
 _BODY_2 = ((64, 3, (2, 2)), (96, 3, (2, 2)), (128, 3, (2, 1)), (160, 3, (2, 1)), (320, 1, None))
+# The dtype policy of both Bodies by the precision that they compute in; variables are float32.
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def build_light_sernet(
@@ -26,6 +28,7 @@ def build_light_sernet(
     paths: Sequence[str] = tuple(PATHS),
     dropout: float = 0.3,
     l2: float = 1e-6,
+    precision: str = "float32",
     seed: int = 0,
 ) -> keras.Model:
     """Build the network, for utterances of any number of frames.
@@ -42,6 +45,8 @@ def build_light_sernet(
         Share of the 320 features that is dropped in training before the Head.
     l2 : float, default=1e-6
         L2 penalty on the kernels of Body II.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Number format that both Bodies compute in. All variables and the Head are float32.
     seed : int, default=0
         Seed of the initial weights and of the dropout.
 
@@ -66,20 +71,25 @@ def build_light_sernet(
     def _next_initializer() -> keras.initializers.Initializer:
         return keras.initializers.GlorotUniform(seed=int(next(seeds)))
 
-    mfcc = keras.Input((None, n_mfcc), name="mfcc")
-    hidden = layers.Reshape((-1, n_mfcc, 1), name="one_channel")(mfcc)
+    policy = keras.DTypePolicy(_POLICIES[precision])
+    mfcc = keras.Input((None, n_mfcc), name="mfcc", dtype="float32")
+    hidden = layers.Reshape((-1, n_mfcc, 1), name="one_channel", dtype=policy)(mfcc)
     parallel = [
         layers.Conv2D(
             _BODY_1_FILTERS // len(paths),
             PATHS[path],
             padding="same",
             kernel_initializer=_next_initializer(),
+            dtype=policy,
             name=f"body_1_{path}",
         )(hidden)
         for path in paths
     ]
-    hidden = layers.Concatenate(name="body_1")(parallel) if len(paths) > 1 else parallel[0]
-    hidden = _normalize_and_pool(hidden, (2, 2), "body_1")
+    if len(paths) > 1:
+        hidden = layers.Concatenate(name="body_1", dtype=policy)(parallel)
+    else:
+        hidden = parallel[0]
+    hidden = _normalize_and_pool(hidden, (2, 2), "body_1", policy)
     for block, (filters, kernel_size, pool_size) in enumerate(_BODY_2, start=1):
         name = f"body_2_{block}"
         hidden = layers.Conv2D(
@@ -89,22 +99,32 @@ def build_light_sernet(
             use_bias=False,
             kernel_initializer=_next_initializer(),
             kernel_regularizer=keras.regularizers.L2(l2),
+            dtype=policy,
             name=name,
         )(hidden)
-        hidden = _normalize_and_pool(hidden, pool_size, name)
-    hidden = layers.Dropout(dropout, seed=int(next(seeds)), name="dropout")(hidden)
+        hidden = _normalize_and_pool(hidden, pool_size, name, policy)
+    hidden = layers.Dropout(dropout, seed=int(next(seeds)), name="dropout", dtype="float32")(hidden)
     probabilities = layers.Dense(
-        n_classes, activation="softmax", kernel_initializer=_next_initializer(), name="emotion"
+        n_classes,
+        activation="softmax",
+        kernel_initializer=_next_initializer(),
+        dtype="float32",
+        name="emotion",
     )(hidden)
     return keras.Model(mfcc, probabilities, name="light_sernet")
 
 
 def _normalize_and_pool(
-    hidden: keras.KerasTensor, pool_size: tuple[int, int] | None, name: str
+    hidden: keras.KerasTensor,
+    pool_size: tuple[int, int] | None,
+    name: str,
+    policy: keras.DTypePolicy,
 ) -> keras.KerasTensor:
     """Apply batch normalisation, ReLU and average pooling (over everything if no size is given)."""
-    hidden = _BatchNormalization(name=f"{name}_normalization")(hidden)
-    hidden = layers.ReLU(name=f"{name}_relu")(hidden)
+    hidden = _BatchNormalization(name=f"{name}_normalization", dtype=policy)(hidden)
+    hidden = layers.ReLU(name=f"{name}_relu", dtype=policy)(hidden)
     if pool_size is None:
-        return layers.GlobalAveragePooling2D(name=f"{name}_pooling")(hidden)
-    return layers.AveragePooling2D(pool_size, padding="same", name=f"{name}_pooling")(hidden)
+        return layers.GlobalAveragePooling2D(name=f"{name}_pooling", dtype=policy)(hidden)
+    return layers.AveragePooling2D(pool_size, padding="same", name=f"{name}_pooling", dtype=policy)(
+        hidden
+    )
