@@ -201,12 +201,34 @@ def test_warm_start_refuses_new_classes(mfcc):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("loss", "focal"), ("dropout", 0.9), ("paths", ("temporal",)), ("l2", 1.0)]
+    ("name", "value"),
+    [
+        ("loss", "focal"),
+        ("dropout", 0.9),
+        ("paths", ("temporal",)),
+        ("l2", 1.0),
+        ("precision", "bfloat16"),
+    ],
 )
 def test_warm_start_refuses_another_network(mfcc, name, value):
     classifier = tiny(warm_start=True).fit(*mfcc).set_params(**{name: value})
     with pytest.raises(ValueError, match=f"the '{name}' parameter .* stay as in the first fit"):
         classifier.fit(*mfcc)
+
+
+def test_bfloat16_trains_goes_on_and_survives(mfcc, fitted):
+    classifier = clone(tiny(precision="bfloat16", warm_start=True)).fit(*mfcc)
+    np.testing.assert_allclose(classifier.history_["loss"], fitted.history_["loss"], rtol=0.05)
+    assert classifier.history_["loss"] != fitted.history_["loss"]
+    kept = pickle.loads(pickle.dumps(classifier.fit(*mfcc)))
+    probabilities = kept.predict_proba(mfcc[0])
+    assert probabilities.dtype == np.float32
+    assert np.array_equal(probabilities, classifier.predict_proba(mfcc[0]))
+
+
+def test_refuses_another_precision(mfcc):
+    with pytest.raises(ValueError, match=r"'precision' parameter .* must be a str among"):
+        tiny(precision="float16").fit(*mfcc)
 
 
 def test_fit_without_warm_start_begins_anew(mfcc, fitted):

@@ -119,6 +119,34 @@ def test_seed_fixes_the_weights():
     assert any(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
+def test_bfloat16_rounds_what_float32_computes():
+    plain, mixed = (
+        build_light_sernet(7, dropout=0.0, precision=name) for name in ("float32", "bfloat16")
+    )
+    kernel, _ = plain.get_layer("emotion").variables
+    kernel.assign(5 * kernel)  # so that an untrained network decides
+    mixed.set_weights(plain.get_weights())
+    generator = np.random.default_rng(0)
+    mfcc = generator.normal(generator.normal(size=(8, 1, 40)), size=(8, 50, 40)).astype(np.float32)
+    # the statistics of the batch, as an untrained network has none of its own
+    expected, rounded = (np.asarray(model(mfcc, training=True)) for model in (plain, mixed))
+    assert np.ptp(expected, axis=0).max() > 0.2
+    assert 0 < np.abs(rounded - expected).max() < 2e-2
+    assert rounded.dtype == np.float32
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_variables_and_head_are_float32(precision):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        network = build_light_sernet(7, precision=precision)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {weight.dtype for weight in network.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in network.layers[-2:]} == {"float32"}
+    assert {layer.compute_dtype for layer in network.layers[1:-2]} == {precision}
+
+
 def test_building_leaves_the_global_generator_alone():
     np.random.seed(0)  # noqa: NPY002 - the legacy generator is what must not move
     before = np.random.get_state()[1].copy()  # noqa: NPY002

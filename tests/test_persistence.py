@@ -129,6 +129,13 @@ def test_a_bare_classifier_comes_back_bare(small, path):
     assert loaded.get_params() == small.get_params()
 
 
+def test_a_loaded_model_computes_in_the_saved_precision(path):
+    mixed = LightSERNetClassifier(epochs=1, precision="bfloat16", random_state=0)
+    loaded = round_trip(mixed.fit(MFCC, ["anger", "fear"] * 3), path)
+    assert loaded.precision == "bfloat16"
+    np.testing.assert_array_equal(loaded.predict_proba(MFCC), mixed.predict_proba(MFCC))
+
+
 @pytest.mark.parametrize(
     ("classes", "class_weight"),
     [

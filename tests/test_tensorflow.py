@@ -29,6 +29,21 @@ def test_equals_keras(layers, shape, training):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_keeps_float32_statistics_of_bfloat16_images(layers, training):
+    inputs = np.random.default_rng(1).normal(2, 3, size=(2, 3, 4, 5)).astype(np.float32)
+    inputs = np.asarray(keras.ops.cast(keras.ops.cast(inputs, "bfloat16"), "float32"))
+    fused = FusedBatchNormalization(momentum=0.5, dtype="mixed_bfloat16")
+    fused.build((None, None, None, 5))
+    fused.set_weights(layers[1].get_weights())
+    outputs, expected = (layer(inputs, training=training) for layer in (fused, layers[1]))
+    assert keras.backend.standardize_dtype(outputs.dtype) == "bfloat16"
+    np.testing.assert_allclose(keras.ops.cast(outputs, "float32"), expected, rtol=1e-2, atol=1e-2)
+    for ours, theirs in zip(fused.weights, layers[1].weights, strict=True):
+        assert ours.dtype == "float32"
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
 def test_frozen_layer_learns_nothing(layers):
     inputs = np.random.default_rng(1).normal(size=(2, 3, 4, 5)).astype(np.float32)
     for layer in layers:
