@@ -41,8 +41,10 @@ def check_mfcc(estimator: BaseEstimator, X: Any, *, reset: bool) -> MFCCs:
         return utterances
     if getattr(X, "ndim", None) == 3:
         X = check_array(X, dtype=np.float32, allow_nd=True, order="C")
-        if X.shape[1] == 0:
-            raise ValueError("MFCCs must have at least one frame. Got none.")
+        if 0 in X.shape:
+            raise ValueError(
+                f"MFCCs must have at least one frame and one coefficient. Got shape {X.shape}."
+            )
         _check_n_mfcc(estimator, X.shape[2], reset=reset)
         return X
     X = validate_data(estimator, X, reset=reset, dtype=np.float32)

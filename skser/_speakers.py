@@ -1,6 +1,7 @@
 """How a model's `fit` is told of the speakers, with metadata routing and without."""
 
 from inspect import signature
+from numbers import Integral
 from typing import Any
 
 from numpy.typing import NDArray
@@ -30,7 +31,23 @@ def speaker_params(model: BaseEstimator, groups: NDArray) -> dict[str, Any]:
         asked = get_routing_for_object(model).consumes("fit", ["groups"])
         return {"groups": groups} if asked else {}
     if isinstance(model, Pipeline):
-        name, last = model.steps[-1]
-        return {f"{name}__{key}": value for key, value in speaker_params(last, groups).items()}
-    takes_groups = isinstance(model, BaseSearchCV) or "groups" in signature(model.fit).parameters
-    return {"groups": groups} if takes_groups else {}
+        return {
+            f"{name}__{key}": value
+            for name, step in model.steps
+            if hasattr(step, "fit")  # not "passthrough"
+            for key, value in speaker_params(step, groups).items()
+        }
+    if isinstance(model, BaseSearchCV):
+        params = speaker_params(model.estimator, groups)
+        params.pop("groups", None)  # the search keeps this one for its splitter
+        return {**params, "groups": groups} if _splits_groups(model.cv) else params
+    return {"groups": groups} if "groups" in signature(model.fit).parameters else {}
+
+
+def _splits_groups(cv: Any) -> bool:
+    """Tell splitters that want groups from those that warn of them."""
+    if cv is None or isinstance(cv, Integral):
+        return False
+    if hasattr(cv, "get_metadata_routing"):
+        return bool(get_routing_for_object(cv).consumes("split", ["groups"]))
+    return True

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
@@ -79,9 +80,9 @@ def audit_split(
     for column in unseen:
         values = corpus_column(corpus, column)
         _raise_shared(column, np.intersect1d(values[train], values[test]))
-    content = np.asarray(with_content(corpus).content)
+    content, data = np.asarray(with_content(corpus).content), list(corpus.data)
     heard = test[np.isin(content[test], content[train])]
-    _raise_shared("recording", [_name(corpus.data[row], row) for row in heard])
+    _raise_shared("recording", [_name(data[row], row) for row in heard])
 
 
 def with_content(corpus: Bunch) -> Bunch:
@@ -127,20 +128,25 @@ def corpus_column(corpus: Bunch, column: str) -> NDArray[np.str_]:
     EvaluationError
         If the corpus does not say it of every utterance.
     """
-    if column == "speaker":
-        return np.asarray(corpus.groups).astype(np.str_)
-    if "frame" not in corpus or column not in corpus.frame:
+    name, n_samples = corpus.get("name", "corpus"), len(corpus.data)
+    if column != "speaker" and ("frame" not in corpus or column not in corpus.frame):
         raise EvaluationError(
-            f"Corpus '{corpus.get('name', 'corpus')}' does not say the {column} of its "
-            f"utterances: its 'frame' needs a column '{column}', or take another protocol."
+            f"Corpus '{name}' does not say the {column} of its utterances: its 'frame' needs a "
+            f"column '{column}', or take another protocol."
         )
-    values = corpus.frame[column]
-    if n_missing := int(values.isna().sum()):
+    values = corpus.groups if column == "speaker" else corpus.frame[column]
+    values = np.asarray(values, dtype=object)  # text would make a name of NaN
+    if values.shape != (n_samples,):
         raise EvaluationError(
-            f"The column '{column}' of corpus '{corpus.get('name', 'corpus')}' must have a value "
-            f"for every utterance. Got {n_missing} without; take another protocol or corpus."
+            f"Corpus '{name}' must say the {column} of each of its {n_samples} utterances. Got "
+            f"values of shape {values.shape}."
         )
-    return values.astype(str).to_numpy(dtype=np.str_)
+    if n_missing := int(pd.isna(values).sum()):
+        raise EvaluationError(
+            f"The column '{column}' of corpus '{name}' must have a value for every utterance. Got "
+            f"{n_missing} without; take another protocol or corpus."
+        )
+    return values.astype(np.str_)
 
 
 def _name(utterance: object, row: int) -> str:

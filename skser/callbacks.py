@@ -131,6 +131,7 @@ def epoch_bar(n_epochs: int) -> Iterator[None]:
 
         with listen_to_epochs(show):
             yield
+        bar.update(task, total=bar.tasks[0].completed)  # it may have stopped before the last
 
 
 def _make_bar(what: str) -> "Progress":

@@ -7,22 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import (
-    assert_all_finite,
-    check_random_state,
-    compute_sample_weight,
-)
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_consistent_length,
-    check_is_fitted,
-    column_or_1d,
-)
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ._mfcc_input import check_mfcc
 from ._process import start_keras
+from ._targets import check_labels, combine_weights
 from .callbacks import epoch_bar
 from .epochs import BestEpoch, Judge, hold_out_speakers, judge_by_uar
 from .training import MFCCs, predict, take, train
@@ -247,19 +238,20 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         if go_on:
             self._check_same_network()
         X = check_mfcc(self, X, reset=not go_on)
-        labels = self._check_labels(X, y, go_on=go_on)
-        weight = self._combined_weight(sample_weight, X, y)
-        random_state = check_random_state(self.random_state)
-        seeds = random_state.randint(np.iinfo(np.int32).max, size=3).tolist()
-        network_seed, order_seed, speaker_seed = seeds
+        labels = check_labels(self, X, y, go_on=go_on)
+        weight = combine_weights(self, sample_weight, X, y)
+        check_consistent_length(X, groups)
+        network_seed, order_seed = self._draw_seeds(go_on=go_on)
+        patience = None
         if self.epoch_selection == "inner" and judge is None:
-            X, labels, weight, judge = self._set_aside(X, labels, weight, groups, speaker_seed)
+            X, labels, weight, judge = self._set_aside(X, labels, weight, groups)
+            patience = self.patience
         if go_on:
             keras_classifier, earlier = self.keras_classifier_, self.history_
         else:
             self.__dict__.pop("keras_classifier_", None)  # a fit that fails leaves none behind
             keras_classifier, earlier = self._make_keras_classifier(network_seed), {}
-        best = BestEpoch(keras_classifier.model_, judge, patience=self.patience) if judge else None
+        best = BestEpoch(keras_classifier.model_, judge, patience=patience) if judge else None
         with epoch_bar(self.epochs) if self.verbose else nullcontext():
             history = train(
                 keras_classifier.model_,
@@ -277,7 +269,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
             best.restore()
         self.epoch_ = best.epoch if best else self.epochs
         self.keras_classifier_ = keras_classifier
-        self.history_ = {name: earlier.get(name, []) + values for name, values in history.items()}
+        self.history_ = _join_histories(earlier, history)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
@@ -320,17 +312,25 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
+    def _draw_seeds(self, *, go_on: bool) -> tuple[int, int]:
+        """Return the seeds of the network and of the order, and keep that of the speakers."""
+        random_state = check_random_state(self.random_state)
+        seeds = random_state.randint(np.iinfo(np.int32).max, size=3).tolist()
+        network_seed, order_seed, speaker_seed = seeds
+        if not go_on or not hasattr(self, "_speaker_seed"):  # those set aside stay unheard
+            self._speaker_seed = speaker_seed
+        return network_seed, order_seed
+
     def _set_aside(
         self,
         X: MFCCs,
         labels: NDArray[np.int64],
         weight: NDArray[np.float32],
         groups: ArrayLike | None,
-        seed: int,
     ) -> tuple[MFCCs, NDArray[np.int64], NDArray[np.float32], Judge]:
         """Return what is left for training, and a judge by the speakers set aside."""
         rows, aside = hold_out_speakers(
-            labels, groups, fraction=self.validation_fraction, seed=seed
+            labels, groups, fraction=self.validation_fraction, seed=self._speaker_seed
         )
         heard = take(X, aside)
         judge = judge_by_uar(
@@ -368,48 +368,6 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
                 f"different names among {_PATHS}. Got {self.paths!r} instead."
             )
 
-    def _check_labels(self, X: MFCCs, y: ArrayLike, *, go_on: bool) -> NDArray[np.int64]:
-        """Set `classes_` and return the labels as its indices."""
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
-            )
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        check_consistent_length(X, y)
-        classes, labels = np.unique(y, return_inverse=True)
-        if go_on:
-            if new := sorted({*classes.tolist()} - {*self.classes_.tolist()}):
-                raise ValueError(
-                    f"With warm_start=True the classes must be those of the first fit. Got the "
-                    f"new ones {new}; use a new classifier."
-                )
-            return np.searchsorted(self.classes_, y)
-        if len(classes) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs at least two classes. Got 1 class: '{classes[0]}'."
-            )
-        self.classes_ = classes
-        return labels
-
-    def _combined_weight(
-        self, sample_weight: ArrayLike | None, X: MFCCs, y: ArrayLike
-    ) -> NDArray[np.float32]:
-        """Return the product of sample weights and class weights, as a new array."""
-        weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float32, copy=True, ensure_non_negative=True
-        )
-        if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, y)
-            if not (np.isfinite(by_class) & (by_class >= 0)).all():
-                raise ValueError(
-                    f"The 'class_weight' parameter of {type(self).__name__} must hold finite "
-                    f"weights of at least 0. Got {self.class_weight!r} instead."
-                )
-            weight *= by_class
-        return weight
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "keras_classifier_")
 
@@ -419,3 +377,13 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         # the common checks' tables have neither frames nor a frequency axis
         tags.classifier_tags.poor_score = True
         return tags
+
+
+def _join_histories(
+    earlier: dict[str, list[float]], later: dict[str, list[float]]
+) -> dict[str, list[float]]:
+    """Append a history to another; what only one of them has is NaN in the other's epochs."""
+    gaps = [[float("nan")] * len(history.get("loss", [])) for history in (earlier, later)]
+    return {
+        name: earlier.get(name, gaps[0]) + later.get(name, gaps[1]) for name in {**earlier, **later}
+    }

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GroupShuffleSplit
-from sklearn.utils.validation import check_consistent_length
 
 from .metrics import score_predictions
 
@@ -90,7 +90,7 @@ def hold_out_speakers(
     Raises
     ------
     ValueError
-        If the speakers are missing, of another length, or too few.
+        If speakers are missing, of another length, or too few.
     """
     if groups is None:
         raise ValueError(
@@ -99,7 +99,16 @@ def hold_out_speakers(
             "epoch_selection='last'."
         )
     speakers = np.asarray(groups)
-    check_consistent_length(labels, speakers)
+    if speakers.shape != labels.shape:
+        raise ValueError(
+            "The epoch_selection 'inner' needs 'groups' of shape "
+            f"({len(labels)},): the speaker of each utterance. Got {speakers.shape}."
+        )
+    if n_missing := int(pd.isna(np.asarray(groups, dtype=object)).sum()):
+        raise ValueError(
+            "The epoch_selection 'inner' needs the speaker of every utterance. Got "
+            f"{n_missing} without."
+        )
     if (n_speakers := len(np.unique(speakers))) < 2:
         raise ValueError(
             "The epoch_selection 'inner' needs at least two speakers in the training data. Got "

@@ -5,9 +5,12 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import BaseCrossValidator, GroupKFold
+from sklearn.model_selection import BaseCrossValidator
+from sklearn.utils.validation import _num_samples
 
+from ._even_groups import group_evenly
 from ._text import some
 from .exceptions import EvaluationError
 
@@ -70,7 +73,7 @@ class Protocol(BaseCrossValidator):
         EvaluationError
             If groups are missing, of another length, or too few to hold one out.
         """
-        for fold in self.split_named(len(X), y, groups):
+        for fold in self.split_named(_num_samples(X), y, groups):
             yield fold.train, fold.test
 
     def split_named(
@@ -163,13 +166,19 @@ class Protocol(BaseCrossValidator):
             raise EvaluationError(
                 f"The protocol {self.name} needs 'groups': the {what} of each utterance."
             )
-        table = np.asarray(groups).astype(np.str_)
+        table = np.asarray(groups, dtype=object)  # text would make a name of NaN
         table = table[:, np.newaxis] if table.ndim == 1 else table
         if table.shape != (n_samples, len(self.columns)):
             raise EvaluationError(
                 f"The 'groups' of {self.name} must have shape ({n_samples}, {len(self.columns)}): "
                 f"the {what} of each utterance. Got {table.shape}."
             )
+        if n_missing := int(pd.isna(table).any(axis=1).sum()):
+            raise EvaluationError(
+                f"The 'groups' of {self.name} must say the {what} of every utterance. Got "
+                f"{n_missing} without."
+            )
+        table = table.astype(np.str_)
         for column, values in zip(self.columns, table.T, strict=True):
             if len(distinct := np.unique(values)) < 2:
                 raise EvaluationError(
@@ -223,7 +232,7 @@ class SpeakerGroups(Protocol):
         self.n_splits = n_splits
 
     def _name_folds(self, y: ArrayLike | None, groups: NDArray) -> NDArray[np.str_]:  # noqa: ARG002 - shared signature
-        return _group_evenly(groups[:, 0], "speaker", self.n_splits, "n_splits")
+        return group_evenly(groups[:, 0], "speaker", self.n_splits, "n_splits")
 
 
 class SpeakerAndText(Protocol):
@@ -255,8 +264,8 @@ class SpeakerAndText(Protocol):
     def _name_folds(self, y: ArrayLike | None, groups: NDArray) -> NDArray[np.str_]:  # noqa: ARG002 - shared signature
         speakers, texts = groups.T
         names = (
-            _group_evenly(speakers, "speaker", self.n_speaker_groups, "n_speaker_groups"),
-            _group_evenly(texts, "text", self.n_text_groups, "n_text_groups"),
+            group_evenly(speakers, "speaker", self.n_speaker_groups, "n_speaker_groups"),
+            group_evenly(texts, "text", self.n_text_groups, "n_text_groups"),
         )
         return np.array([", ".join(pair) for pair in zip(*names, strict=True)], dtype=np.str_)
 
@@ -380,20 +389,3 @@ def get_protocol(protocol: str | Protocol) -> Protocol:
             f"protocol of skser.protocols. Got {protocol!r} instead."
         )
     return PROTOCOLS[protocol]()
-
-
-def _group_evenly(
-    values: NDArray[np.str_], what: str, n_groups: int, parameter: str
-) -> NDArray[np.str_]:
-    """Put values into groups of about as many utterances each, and name the groups."""
-    n_values = len(np.unique(values))
-    if not 2 <= n_groups <= n_values:
-        raise EvaluationError(
-            f"The {parameter!r} parameter must be an int in the range [2, {n_values}], the number "
-            f"of different values of '{what}' in the corpus. Got {n_groups!r} instead."
-        )
-    names = np.empty(len(values), dtype=object)
-    folds = GroupKFold(n_groups).split(values, groups=values)
-    for number, (_, rows) in enumerate(folds, start=1):
-        names[rows] = f"{what} group {number:0{len(str(n_groups))}}"
-    return names.astype(np.str_)

@@ -78,6 +78,7 @@ def test_defaults_are_the_papers():
     assert params["dropout"] == 0.3
     assert params["l2"] == 1e-6
     assert params["gamma"] == 2.0
+    assert params["epoch_selection"] == "last"
 
 
 def test_learns_what_can_be_learnt(mfcc):
@@ -352,9 +353,10 @@ def test_refuses_negative_sample_weights(mfcc):
         tiny().fit(*mfcc, sample_weight=-np.ones(30))
 
 
-def test_refuses_utterances_without_a_frame(mfcc):
-    with pytest.raises(ValueError, match="at least one frame"):
-        tiny().fit(np.zeros((30, 0, 8)), mfcc[1])
+@pytest.mark.parametrize("shape", [(30, 0, 8), (30, 12, 0)])
+def test_refuses_utterances_without_a_frame_or_coefficient(mfcc, shape):
+    with pytest.raises(ValueError, match=r"one frame and one coefficient\. Got shape \(30, "):
+        tiny().fit(np.zeros(shape), mfcc[1])
 
 
 def test_forgets_column_names_when_fitted_on_mfccs(mfcc):

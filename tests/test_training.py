@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skser.network import build_light_sernet
-from skser.training import predict, train, training_batches
+from skser.training import predict, take, train, training_batches
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +100,26 @@ def test_learning_rate_of_the_epoch_is_the_optimizers():
     np.testing.assert_allclose(network.get_layer("body_2_1").kernel.numpy(), before, atol=1e-20)
     assert float(network.optimizer.learning_rate) == pytest.approx(1e-30)
     assert history["learning_rate"] == [1e-30, 1e-30]
+
+
+def test_after_epoch_hears_adds_and_stops():
+    heard = []
+
+    def after_epoch(epoch, logs):
+        assert set(logs) == {"loss", "accuracy", "learning_rate", "seconds"}
+        heard.append(epoch)
+        logs["figure"] = 10.0 * epoch
+        return epoch == 2
+
+    history = train_compiled(compiled(), None, epochs=4, after_epoch=after_epoch)
+    assert heard == [1, 2]
+    assert history["figure"] == [10.0, 20.0]
+    assert {len(values) for values in history.values()} == {2}
+
+
+def test_takes_rows_of_arrays_and_of_lists():
+    X, rows = np.arange(12.0, dtype=np.float32).reshape(4, 3, 1), np.array([2, 0])
+    assert np.array_equal(take(X, rows), X[[2, 0]])
+    taken = take(list(X), rows)
+    assert isinstance(taken, list)
+    assert np.array_equal(np.stack(taken), X[[2, 0]])
