@@ -1,6 +1,7 @@
 from . import audio as audio
 from . import datasets as datasets
 from . import exceptions as exceptions
+from . import functionals as functionals
 from . import losses as losses
 from . import metrics as metrics
 from . import network as network
