@@ -8,6 +8,7 @@ from . import network as network
 from . import plotting as plotting
 from . import protocols as protocols
 from ._version import __version__ as __version__
+from .baselines import make_baseline as make_baseline
 from .classifier import LightSERNetClassifier as LightSERNetClassifier
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
