@@ -2,12 +2,14 @@ from . import audio as audio
 from . import audit as audit
 from . import datasets as datasets
 from . import exceptions as exceptions
+from . import functionals as functionals
 from . import losses as losses
 from . import metrics as metrics
 from . import network as network
 from . import plotting as plotting
 from . import protocols as protocols
 from ._version import __version__ as __version__
+from .baselines import make_baseline as make_baseline
 from .classifier import LightSERNetClassifier as LightSERNetClassifier
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare

@@ -3,16 +3,21 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import gen_even_slices
+from sklearn.utils.validation import validate_data
 
 from .audio import check_waveform, read_audio, read_samples
-from .exceptions import AudioError, AudioFileError, SkserError
+from .exceptions import AudioError, AudioFileError, SilentAudioWarning, SkserError
 
 _MAX_LISTED = 10
 
@@ -24,6 +29,116 @@ class Part:
     arrays: list[NDArray[np.float32]] = field(default_factory=list)
     problems: list[SkserError] = field(default_factory=list)
     notes: list[Warning] = field(default_factory=list)
+
+
+def take_utterances(
+    estimator: BaseEstimator, X: Any, *, sample_rate: int, reset: bool
+) -> tuple[Sequence, Callable]:
+    """Return the utterances of `X` and the function that reads one as a waveform.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Named in errors; keeps the width of a 2-D array.
+    X : list of paths, list of array-like, or array-like of shape (n_samples, n_timestamps)
+        Recordings or waveforms.
+    sample_rate : int
+        Sample rate that recordings are read at, in Hz.
+    reset : bool
+        Whether the width is learnt (`fit`) or compared (`transform`).
+
+    Returns
+    -------
+    utterances : sequence
+        One item an utterance.
+    read : callable
+        From the row and the item to the waveform and the warning it deserves, or None.
+
+    Raises
+    ------
+    ValueError
+        If `X` is none of the kinds that are taken.
+    TypeError
+        If it is a single path.
+    """
+    name = type(estimator).__name__
+    if is_path(X):
+        raise TypeError(
+            f"{name} takes a list of recordings. Got the single path '{X}' instead; put it into "
+            "a list."
+        )
+    if reset:
+        for learnt in ("n_features_in_", "feature_names_in_"):  # in an earlier fit, on a table
+            estimator.__dict__.pop(learnt, None)
+    items = as_list(X)
+    if items == []:
+        raise AudioError(f"{name} needs at least one utterance. Got none.")
+    if items is not None and are_paths(items):
+        return items, partial(read_recording, sample_rate=sample_rate)
+    if items is not None and are_waveforms(items):
+        return items, read_waveform
+    # not cast here, so that PCM integers keep their scale
+    return validate_data(estimator, X, reset=reset, dtype="numeric"), read_waveform
+
+
+def compute_each(
+    utterances: Sequence,
+    read: Callable,
+    *,
+    prepare: Callable,
+    compute: Callable,
+    n_jobs: int | None,
+) -> list[NDArray[np.float32]]:
+    """Compute an array of each utterance, in threads, and report all bad ones at once.
+
+    Parameters
+    ----------
+    utterances : sequence
+        Recordings or waveforms.
+    read : callable
+        From the row and the utterance to its waveform and a warning, as `take_utterances` gives.
+    prepare : callable
+        From a waveform to the one that is computed with; a silent one is warned of.
+    compute : callable
+        From a prepared waveform to an array.
+    n_jobs : int or None
+        Number of threads.
+
+    Returns
+    -------
+    arrays : list of ndarray
+        One an utterance, in their order.
+
+    Raises
+    ------
+    AudioError or AudioFileError
+        If utterances cannot be used; the message names the first ten and the count.
+    """
+
+    def compute_part(rows: range) -> Part:
+        part = Part()
+        for row in rows:  # goes on behind a bad one, so that all are reported
+            try:
+                waveform, note = read(row, utterances[row])
+            except (AudioError, AudioFileError) as problem:
+                part.problems.append(problem)
+                continue
+            if note is not None:
+                part.notes.append(note)
+            prepared = prepare(waveform)
+            if not prepared.any():
+                part.notes.append(SilentAudioWarning(silence(row, utterances[row])))
+            part.arrays.append(compute(prepared))
+        return part
+
+    n_jobs = min(effective_n_jobs(n_jobs), len(utterances))
+    parts = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(compute_part)(range(len(utterances))[rows])
+        for rows in gen_even_slices(len(utterances), n_jobs)
+    )
+    raise_problems([problem for part in parts for problem in part.problems])
+    warn_of([note for part in parts for note in part.notes])
+    return [array for part in parts for array in part.arrays]
 
 
 def read_recording(row: int, path: str, *, sample_rate: int) -> tuple:  # noqa: ARG001 - shared signature
@@ -49,7 +164,7 @@ def warn_of(notes: list[Warning]) -> None:
     for kind in sorted({type(note) for note in notes}, key=str):
         of_kind = [note for note in notes if type(note) is kind]
         message = _listed(of_kind, "utterances deserve a warning")
-        warnings.warn(message, kind, stacklevel=4)  # transform's caller, past set_output's wrapper
+        warnings.warn(message, kind, stacklevel=5)  # transform's caller, past set_output's wrapper
 
 
 def _listed(messages: Sequence[Exception], what: str) -> str:

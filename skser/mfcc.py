@@ -1,33 +1,17 @@
 """MFCCTransformer: recordings or waveforms in, mel-frequency cepstral coefficients out."""
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 from scipy import fft, signal
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import gen_even_slices
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import validate_data
 
-from ._utterances import (
-    Part,
-    are_paths,
-    are_waveforms,
-    as_list,
-    is_path,
-    raise_problems,
-    read_recording,
-    read_waveform,
-    silence,
-    warn_of,
-)
+from ._utterances import compute_each, take_utterances
 from .audio import LEVELS, prepare_waveform
-from .exceptions import AudioError, AudioFileError, SilentAudioWarning
 
 
 class MFCCTransformer(TransformerMixin, BaseEstimator):
@@ -168,9 +152,7 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
             If a parameter is out of range, or `X` is none of the kinds that are taken.
         """
         self._check_parameters()
-        for learnt in ("n_features_in_", "feature_names_in_"):  # in an earlier fit, on a table
-            self.__dict__.pop(learnt, None)
-        self._utterances(X, reset=True)
+        take_utterances(self, X, sample_rate=self.sample_rate, reset=True)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32] | list[NDArray[np.float32]]:
@@ -204,38 +186,19 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
             If an utterance is silent where it was cut.
         """
         self._check_parameters()
-        utterances, read = self._utterances(X, reset=False)
-        n_jobs = min(effective_n_jobs(self.n_jobs), len(utterances))
-        parts = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(self._compute_part)(range(len(utterances))[rows], utterances, read)
-            for rows in gen_even_slices(len(utterances), n_jobs)
+        utterances, read = take_utterances(self, X, sample_rate=self.sample_rate, reset=False)
+        arrays = compute_each(
+            utterances, read, prepare=self._prepare, compute=self._mfcc, n_jobs=self.n_jobs
         )
-        raise_problems([problem for part in parts for problem in part.problems])
-        warn_of([note for part in parts for note in part.notes])
-        arrays = [array for part in parts for array in part.arrays]
         return arrays if self.duration is None else np.stack(arrays)
 
-    def _compute_part(self, rows: range, utterances: Sequence, read: Callable) -> Part:
-        """Compute utterance by utterance, and go on behind a bad one so that all are reported."""
-        part = Part()
-        for row in rows:
-            try:
-                waveform, note = read(row, utterances[row])
-            except (AudioError, AudioFileError) as problem:
-                part.problems.append(problem)
-                continue
-            if note is not None:
-                part.notes.append(note)
-            prepared = prepare_waveform(
-                waveform,
-                n_samples=self._n_samples(),
-                min_samples=self.frame_length,
-                level=self.level,
-            )
-            if not prepared.any():
-                part.notes.append(SilentAudioWarning(silence(row, utterances[row])))
-            part.arrays.append(self._mfcc(prepared))
-        return part
+    def _prepare(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        return prepare_waveform(
+            waveform,
+            n_samples=self._n_samples(),
+            min_samples=self.frame_length,
+            level=self.level,
+        )
 
     def _mfcc(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the MFCCs of one waveform, of shape (n_frames, n_mfcc)."""
@@ -251,23 +214,6 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
 
     def _n_samples(self) -> int | None:
         return None if self.duration is None else round(self.duration * self.sample_rate)
-
-    def _utterances(self, X: Any, *, reset: bool) -> tuple[Sequence, Callable]:
-        """Return the utterances of `X` and the function that reads one as a waveform."""
-        if is_path(X):
-            raise TypeError(
-                f"{type(self).__name__} takes a list of recordings. Got the single path '{X}' "
-                "instead; put it into a list."
-            )
-        items = as_list(X)
-        if items == []:
-            raise AudioError(f"{type(self).__name__} needs at least one utterance. Got none.")
-        if items is not None and are_paths(items):
-            return items, partial(read_recording, sample_rate=self.sample_rate)
-        if items is not None and are_waveforms(items):
-            return items, read_waveform
-        # not cast here, so that PCM integers keep their scale
-        return validate_data(self, X, reset=reset, dtype="numeric"), read_waveform
 
     def _check_parameters(self) -> None:
         self._validate_params()

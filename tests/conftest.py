@@ -1,4 +1,4 @@
-"""Recordings to test with: synthetic ones of every format, and the real EMO-DB."""
+"""Recordings to test with, synthetic ones of every format and the real EMO-DB, and probes."""
 
 import os
 from pathlib import Path
@@ -57,3 +57,20 @@ def emodb_root():
     if not folder.is_dir():
         pytest.skip("needs EMO-DB: set SKSER_EMODB to the folder that holds its wav/")
     return folder
+
+
+@pytest.fixture
+def extractions(monkeypatch):
+    """Begin with no functionals in memory, and note the length of each waveform extracted."""
+    from skser import functionals
+    from skser._feature_cache import FeatureCache
+
+    extract, lengths = functionals._extract, []
+
+    def noted(feature_set, sample_rate, waveform):
+        lengths.append(len(waveform))
+        return extract(feature_set, sample_rate, waveform)
+
+    monkeypatch.setattr(functionals, "_extract", noted)
+    monkeypatch.setattr(functionals, "_CACHE", FeatureCache(max_bytes=2**20))
+    return lengths
