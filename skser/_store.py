@@ -55,8 +55,10 @@ class FoldStore:
         self._settings = settings
 
     def start(self) -> None:
-        """Make the folder and write the settings: from here on it holds a run."""
+        """Make the folder and write the settings: from here on it holds an unfinished run."""
         self._folds.mkdir(parents=True, exist_ok=True)
+        # Those of other seeds must not be loaded under these settings.
+        (self.folder / "predictions.csv").unlink(missing_ok=True)
         write_json(self.folder / "settings.json", self._settings)
 
     def read(self, key: tuple[int, str]) -> dict | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._files import read_json, write_json
+from ._files import read_json, replaced_file, write_json
 from .exceptions import EvaluationError
 from .metrics import SCORE_NAMES, bootstrap_intervals, score_predictions
 
@@ -157,12 +157,14 @@ class Evaluation:
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        self.predictions.to_csv(folder / "predictions.csv", index=False)
         self.folds.to_csv(folder / "folds.csv", index=False)
         corner = f"label \\ prediction{f' ({self.caveat})' if self.caveat else ''}"
         self.confusion.rename_axis(corner).to_csv(folder / "confusion.csv")
         write_json(folder / "settings.json", self.settings)
         write_json(folder / "scores.json", self.summarize())
+        # The last one: where it is, `load` takes the evaluation for finished.
+        with replaced_file(folder / "predictions.csv") as path:
+            self.predictions.to_csv(path, index=False)
 
     def summarize(self) -> dict[str, Any]:
         """Return all scores with what they mean, as plain JSON.
@@ -170,15 +172,18 @@ class Evaluation:
         Returns
         -------
         summary : dict
-            Protocol, pooled scores, their intervals and spread, per seed and speaker.
+            Protocol, pooled scores, their intervals (None with one speaker) and spread (if there
+            are several seeds), per seed and speaker.
         """
         protocol = self.settings["protocol"]
+        intervals = self.intervals if self.utterances["speaker"].nunique() > 1 else None
         return {
             "protocol": protocol["name"],
             "unseen": protocol["sentence"],
             **({"caveat": self.caveat} if self.caveat else {}),
             "pooled": self.pooled,
-            "pooled_95_percent_interval": self.intervals,
+            "pooled_95_percent_interval": intervals,
+            **({"spread": self.spread} if len(self.seeds) > 1 else {}),
             "alternatives": self.alternatives.to_dict(orient="index"),
             "per_seed": {str(seed): dict(row) for seed, row in self.per_seed.iterrows()},
             "mean_over_speakers": self.mean_over_speakers,
