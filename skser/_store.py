@@ -10,6 +10,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
@@ -99,13 +100,15 @@ class FoldStore:
         return self._folds / f"seed-{seed}" / f"{safe}.json"
 
 
-def describe_corpus(corpus: Bunch) -> dict[str, Any]:
+def describe_corpus(corpus: Bunch, *held_out: NDArray) -> dict[str, Any]:
     """Describe a corpus for the settings, with a fingerprint of its utterances.
 
     Parameters
     ----------
     corpus : Bunch
         The corpus, with `content`.
+    *held_out : ndarray of shape (n_samples,)
+        What else than speakers the folds are made by, such as the texts.
 
     Returns
     -------
@@ -113,8 +116,9 @@ def describe_corpus(corpus: Bunch) -> dict[str, Any]:
         Name, counts, emotions, speakers and fingerprint.
     """
     digest = hashlib.sha256()
-    for content, label, speaker in zip(corpus.content, corpus.target, corpus.groups, strict=True):
-        digest.update(f"{content} {label} {speaker}\n".encode())
+    columns = corpus.content, corpus.target, corpus.groups, *held_out
+    for row in zip(*columns, strict=True):
+        digest.update(f"{' '.join(map(str, row))}\n".encode())
     return {
         "name": corpus.name,
         "n_utterances": len(corpus.target),

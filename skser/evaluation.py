@@ -9,6 +9,7 @@ from numbers import Integral
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length
@@ -24,7 +25,7 @@ from ._predictions import find_network, seed_params
 from ._store import FoldStore, describe_corpus, describe_model
 from ._text import some
 from ._utterances import is_path
-from .audit import split_corpus, with_content
+from .audit import corpus_column, split_corpus, with_content
 from .callbacks import FoldBar, show_estimate
 from .classifier import LightSERNetClassifier
 from .exceptions import EvaluationError, MissingClassWarning, SmallFoldWarning
@@ -120,7 +121,7 @@ def evaluate(
             f"LightSERNetClassifier. Got {type(model).__name__} instead."
         )
     settings = {
-        "corpus": describe_corpus(corpus),
+        "corpus": describe_corpus(corpus, *_held_out(corpus, protocol)),
         "protocol": protocol.describe(),
         "epoch": network and _describe_epoch(network, protocol),
         "seeds": seeds,
@@ -164,6 +165,10 @@ def _check_seeds(seeds: Sequence[int], model: BaseEstimator) -> list[int]:
             f"same. Got the 'seeds' {seeds!r}; leave them out."
         )
     return [int(seed) for seed in given]
+
+
+def _held_out(corpus: Bunch, protocol: Protocol) -> list[NDArray[np.str_]]:
+    return [corpus_column(corpus, column) for column in protocol.columns if column != "speaker"]
 
 
 def _describe_epoch(network: LightSERNetClassifier, protocol: Protocol) -> str:
