@@ -191,11 +191,12 @@ def _check_corpus(corpus: Bunch) -> Bunch:
                 "missing; make_bunch makes a corpus from a table."
             )
     try:
-        check_consistent_length(corpus.data, corpus.target, corpus.groups)
+        check_consistent_length(corpus.data, corpus.target, corpus.groups, corpus.get("frame"))
     except ValueError as error:
+        rows = f", and {len(corpus.frame)} rows of its 'frame'" if "frame" in corpus else ""
         raise EvaluationError(
             "A corpus must have as many 'data' as 'target' and 'groups'. Got "
-            f"{len(corpus.data)}, {len(corpus.target)} and {len(corpus.groups)}."
+            f"{len(corpus.data)}, {len(corpus.target)} and {len(corpus.groups)}{rows}."
         ) from error
     if len(np.unique(corpus.target)) < 2:
         raise EvaluationError("A corpus must have at least two emotions to be told apart.")
