@@ -151,13 +151,24 @@ def describe_model(model: BaseEstimator) -> dict[str, Any]:
         and not hasattr(value, "get_params")
         and name != "steps"
     }
-    return {"class": type(model).__name__, **{name: _plain(v) for name, v in params.items()}}
+    return {"class": type(model).__name__, **{name: as_json(v) for name, v in params.items()}}
 
 
-def _plain(value: Any) -> Any:
-    """Return a parameter as JSON would give it back."""
+def as_json(value: Any) -> Any:
+    """Return a parameter as JSON would give it back.
+
+    Parameters
+    ----------
+    value : object
+        Any parameter.
+
+    Returns
+    -------
+    plain : object
+        What JSON lacks is given as it prints, with a hash of what it holds.
+    """
     try:
-        return json.loads(json.dumps(value))
+        return json.loads(json.dumps(value.item() if isinstance(value, np.generic) else value))
     except TypeError:
         return f"{_without_address(value)} {_content_hash(value)}"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from ._environment import (
 )
 from ._folds import Job, estimate_seconds, run_jobs
 from ._predictions import find_network, seed_params
-from ._store import FoldStore, describe_corpus, describe_model
+from ._store import FoldStore, as_json, describe_corpus, describe_model
 from ._text import some
 from ._utterances import is_path
 from .audit import corpus_column, split_corpus, with_content
@@ -122,7 +123,7 @@ def evaluate(
         )
     settings = {
         "corpus": describe_corpus(corpus, *_held_out(corpus, protocol)),
-        "protocol": protocol.describe(),
+        "protocol": _describe_protocol(protocol),
         "epoch": network and _describe_epoch(network, protocol),
         "seeds": seeds,
         "model": describe_model(model),
@@ -165,6 +166,12 @@ def _check_seeds(seeds: Sequence[int], model: BaseEstimator) -> list[int]:
             f"same. Got the 'seeds' {seeds!r}; leave them out."
         )
     return [int(seed) for seed in given]
+
+
+def _describe_protocol(protocol: Protocol) -> dict[str, Any]:
+    description = protocol.describe()
+    parameters = {name: as_json(value) for name, value in description["parameters"].items()}
+    return {**description, "parameters": parameters}
 
 
 def _held_out(corpus: Bunch, protocol: Protocol) -> list[NDArray[np.str_]]:
