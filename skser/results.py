@@ -57,7 +57,7 @@ class Evaluation:
 
     @property
     def seeds(self) -> list[int]:  # numpydoc ignore=RT01
-        """Seeds that the model was trained with."""
+        """The seeds that the model was trained with."""
         return list(self.settings["seeds"])
 
     @property
