@@ -1,5 +1,7 @@
 """Trainings side by side, how long they will take, and who is told of the speakers."""
 
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,8 +108,8 @@ def test_the_estimate_multiplies_an_epoch_of_few_utterances(noise, monkeypatch, 
 class Asking(StandIn):
     """A stand-in that keeps the speakers which it is told."""
 
-    __metadata_request__fit = {"groups": True}
-    told = []
+    __metadata_request__fit: ClassVar = {"groups": True}
+    told: ClassVar = []
 
     def fit(self, X, y, groups=None):
         self.told.append(list(groups))
@@ -117,7 +119,7 @@ class Asking(StandIn):
 class LeaveOneOut(LeaveOneGroupOut):
     """A splitter that keeps the speakers which it is told."""
 
-    told = []
+    told: ClassVar = []
 
     def split(self, X, y=None, groups=None):
         self.told.append(list(groups))
@@ -149,9 +151,7 @@ def test_a_search_splits_by_the_training_speakers(noise, routing, in_a_pipeline)
     search = GridSearchCV(StandIn(), {"C": [1e-4, 1.0]}, cv=LeaveOneOut())
     model = make_pipeline(FunctionTransformer(), search) if in_a_pipeline else search
     table = evaluate(model, noise).predictions
-    told = [speakers for row, speakers in enumerate(LeaveOneOut.told) if row % 2 == 0]
-    assert {tuple(speakers) for speakers in told} == {*map(tuple, training_speakers(noise))}
-    assert all(len(set(speakers)) == 3 for speakers in LeaveOneOut.told)
+    assert LeaveOneOut.told == training_speakers(noise)
     for fold in split_corpus(noise):
         by_hand = GridSearchCV(StandIn(), {"C": [1e-4, 1.0]}, cv=LeaveOneGroupOut())
         data = [noise.data[row] for row in fold.train]
