@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
+from ._mfcc_input import check_mfcc
 from ._speakers import speaker_params
 from .classifier import LightSERNetClassifier
 from .protocols import Fold
@@ -152,9 +153,13 @@ def _predict_by_network(
     unheard, truth, _ = take_utterances(corpus, fold.test)
     *features, classifier = [step for _, step in getattr(model, "steps", [("", model)])]
     for transformer in features:
-        data = transformer.fit_transform(data, target)
-        unheard = transformer.transform(unheard)
-    judge = _TestFoldJudge(unheard, truth, target, classifier) if knows_test_fold else None
+        if transformer not in (None, "passthrough"):
+            data = transformer.fit_transform(data, target)
+            unheard = transformer.transform(unheard)
+    judge = None
+    if knows_test_fold:
+        judge = _TestFoldJudge(unheard, truth, target, classifier)
+        classifier.set_params(patience=None)  # all epochs stand for election, the last one too
     classifier._fit(data, target, groups=groups, judge=judge)
     probabilities = classifier.predict_proba(unheard)
     rounded = _predict_in_float16(classifier, unheard)
@@ -192,10 +197,11 @@ class _TestFoldJudge:
         self._X = X
         self._truth = truth
         self._classes = np.unique(target)
-        self._batch_size = classifier.batch_size
+        self._classifier = classifier
         self.last_epoch = np.empty((0, 0), dtype=np.float32)
 
     def __call__(self, network: "keras.Model") -> float:
-        self.last_epoch = predict(network, self._X, batch_size=self._batch_size)
+        X = check_mfcc(self._classifier, self._X, reset=False)
+        self.last_epoch = predict(network, X, batch_size=self._classifier.batch_size)
         labels = self._classes[self.last_epoch.argmax(axis=1)]
         return float(np.mean(labels == self._truth))

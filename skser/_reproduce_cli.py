@@ -11,6 +11,8 @@ from ._options import (
     EpochsOption,
     JobsOption,
     Loss,
+    Precision,
+    PrecisionOption,
     ProtocolName,
     Recipe,
     RecipeOption,
@@ -86,6 +88,7 @@ def table1(
     protocols: ProtocolsOption = "published,leave-one-speaker-out",
     recipe: RecipeOption = Recipe.paper,
     epochs: EpochsOption = None,
+    precision: PrecisionOption = Precision.float32,
     seeds: SeedsOption = "0",
     out: OutOption = _FOLDER,
     jobs: JobsOption = 1,
@@ -123,7 +126,7 @@ def table1(
             "Table 1 has no experiment with these options: EMO-DB is heard for 3 s only.",
             param_hint="--corpus, --duration",
         )
-    _run(cells, roots, protocols, recipe, epochs, seeds, out, jobs, threads)
+    _run(cells, roots, protocols, recipe, epochs, precision, seeds, out, jobs, threads)
     runs = reproduce.load_runs(out, reproduce.TABLE_1_CELLS)
     reproduce.write_runs(out, "table1", runs)
     print(_reproduce_tables.table_1(runs))
@@ -137,6 +140,7 @@ def ablation(
     protocols: ProtocolsOption = "published,leave-one-speaker-out",
     recipe: RecipeOption = Recipe.paper,
     epochs: EpochsOption = None,
+    precision: PrecisionOption = Precision.float32,
     seeds: SeedsOption = "0",
     out: OutOption = _FOLDER,
     jobs: JobsOption = 1,
@@ -161,7 +165,7 @@ def ablation(
         for seconds in map(float, durations)
     ]
     cells = [cell for group in groups for cell in group if cell.corpus in roots]
-    _run(cells, roots, protocols, recipe, epochs, seeds, out, jobs, threads)
+    _run(cells, roots, protocols, recipe, epochs, precision, seeds, out, jobs, threads)
     runs = [reproduce.load_runs(out, group) for group in groups]
     together = {cell: run for group in runs for cell, run in group.items()}
     reproduce.write_runs(out, "ablation", together)
@@ -235,6 +239,7 @@ def _run(
     protocols: str,
     recipe: Recipe,
     epochs: int | None,
+    precision: Precision,
     seeds: str,
     out: Path,
     jobs: int,
@@ -254,6 +259,7 @@ def _run(
         protocols=names,
         recipe=recipe.value,
         epochs=epochs,
+        precision=precision.value,
         seeds=runs,
         n_jobs=jobs,
         n_threads=threads,

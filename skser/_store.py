@@ -10,6 +10,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
@@ -55,8 +56,10 @@ class FoldStore:
         self._settings = settings
 
     def start(self) -> None:
-        """Make the folder and write the settings: from here on it holds a run."""
+        """Make the folder and write the settings: from here on it holds an unfinished run."""
         self._folds.mkdir(parents=True, exist_ok=True)
+        # Those of other seeds must not be loaded under these settings.
+        (self.folder / "predictions.csv").unlink(missing_ok=True)
         write_json(self.folder / "settings.json", self._settings)
 
     def read(self, key: tuple[int, str]) -> dict | None:
@@ -97,13 +100,15 @@ class FoldStore:
         return self._folds / f"seed-{seed}" / f"{safe}.json"
 
 
-def describe_corpus(corpus: Bunch) -> dict[str, Any]:
+def describe_corpus(corpus: Bunch, *held_out: NDArray) -> dict[str, Any]:
     """Describe a corpus for the settings, with a fingerprint of its utterances.
 
     Parameters
     ----------
     corpus : Bunch
         The corpus, with `content`.
+    *held_out : ndarray of shape (n_samples,)
+        What else than speakers the folds are made by, such as the texts.
 
     Returns
     -------
@@ -111,8 +116,9 @@ def describe_corpus(corpus: Bunch) -> dict[str, Any]:
         Name, counts, emotions, speakers and fingerprint.
     """
     digest = hashlib.sha256()
-    for content, label, speaker in zip(corpus.content, corpus.target, corpus.groups, strict=True):
-        digest.update(f"{content} {label} {speaker}\n".encode())
+    columns = corpus.content, corpus.target, corpus.groups, *held_out
+    for row in zip(*columns, strict=True):
+        digest.update(f"{' '.join(map(str, row))}\n".encode())
     return {
         "name": corpus.name,
         "n_utterances": len(corpus.target),
@@ -145,13 +151,24 @@ def describe_model(model: BaseEstimator) -> dict[str, Any]:
         and not hasattr(value, "get_params")
         and name != "steps"
     }
-    return {"class": type(model).__name__, **{name: _plain(v) for name, v in params.items()}}
+    return {"class": type(model).__name__, **{name: as_json(v) for name, v in params.items()}}
 
 
-def _plain(value: Any) -> Any:
-    """Return a parameter as JSON would give it back."""
+def as_json(value: Any) -> Any:
+    """Return a parameter as JSON would give it back.
+
+    Parameters
+    ----------
+    value : object
+        Any parameter.
+
+    Returns
+    -------
+    plain : object
+        What JSON lacks is given as it prints, with a hash of what it holds.
+    """
     try:
-        return json.loads(json.dumps(value))
+        return json.loads(json.dumps(value.item() if isinstance(value, np.generic) else value))
     except TypeError:
         return f"{_without_address(value)} {_content_hash(value)}"
 

@@ -135,7 +135,10 @@ def _evaluate(model: "BaseEstimator", corpus: "Bunch", *, out: Path, **run: Any)
     evaluation = evaluate(model, corpus, out=out, verbose=1, **run)
     plot_confusion_matrix(evaluation).figure_.savefig(out / "confusion_matrix.png", dpi=120)
     print(evaluation)
-    names = "predictions.csv, confusion_matrix.png, scores.json, settings.json, folds.csv"
+    names = (
+        "predictions.csv, confusion.csv, confusion_matrix.png, scores.json, settings.json, "
+        "folds.csv"
+    )
     print(f"\nWritten to {out}: {names}")
 
 

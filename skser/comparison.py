@@ -15,8 +15,6 @@ from .metrics import (
 )
 from .results import Evaluation
 
-_IDENTITY = ["file", "speaker", "label"]
-
 
 @dataclass(frozen=True)
 class Comparison:

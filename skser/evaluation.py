@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length
@@ -21,10 +23,10 @@ from ._environment import (
 )
 from ._folds import Job, estimate_seconds, run_jobs
 from ._predictions import find_network, seed_params
-from ._store import FoldStore, describe_corpus, describe_model
+from ._store import FoldStore, as_json, describe_corpus, describe_model
 from ._text import some
 from ._utterances import is_path
-from .audit import split_corpus, with_content
+from .audit import corpus_column, split_corpus, with_content
 from .callbacks import FoldBar, show_estimate
 from .classifier import LightSERNetClassifier
 from .exceptions import EvaluationError, MissingClassWarning, SmallFoldWarning
@@ -120,8 +122,8 @@ def evaluate(
             f"LightSERNetClassifier. Got {type(model).__name__} instead."
         )
     settings = {
-        "corpus": describe_corpus(corpus),
-        "protocol": protocol.describe(),
+        "corpus": describe_corpus(corpus, *_held_out(corpus, protocol)),
+        "protocol": _describe_protocol(protocol),
         "epoch": network and _describe_epoch(network, protocol),
         "seeds": seeds,
         "model": describe_model(model),
@@ -166,6 +168,16 @@ def _check_seeds(seeds: Sequence[int], model: BaseEstimator) -> list[int]:
     return [int(seed) for seed in given]
 
 
+def _describe_protocol(protocol: Protocol) -> dict[str, Any]:
+    description = protocol.describe()
+    parameters = {name: as_json(value) for name, value in description["parameters"].items()}
+    return {**description, "parameters": parameters}
+
+
+def _held_out(corpus: Bunch, protocol: Protocol) -> list[NDArray[np.str_]]:
+    return [corpus_column(corpus, column) for column in protocol.columns if column != "speaker"]
+
+
 def _describe_epoch(network: LightSERNetClassifier, protocol: Protocol) -> str:
     if protocol.caveat:
         return f"the last of {network.epochs} with the best accuracy on the test fold"
@@ -186,11 +198,12 @@ def _check_corpus(corpus: Bunch) -> Bunch:
                 "missing; make_bunch makes a corpus from a table."
             )
     try:
-        check_consistent_length(corpus.data, corpus.target, corpus.groups)
+        check_consistent_length(corpus.data, corpus.target, corpus.groups, corpus.get("frame"))
     except ValueError as error:
+        rows = f", and {len(corpus.frame)} rows of its 'frame'" if "frame" in corpus else ""
         raise EvaluationError(
             "A corpus must have as many 'data' as 'target' and 'groups'. Got "
-            f"{len(corpus.data)}, {len(corpus.target)} and {len(corpus.groups)}."
+            f"{len(corpus.data)}, {len(corpus.target)} and {len(corpus.groups)}{rows}."
         ) from error
     if len(np.unique(corpus.target)) < 2:
         raise EvaluationError("A corpus must have at least two emotions to be told apart.")

@@ -103,6 +103,7 @@ def run_cells(
     protocols: Iterable[str] = PROTOCOLS,
     recipe: str = "paper",
     epochs: int | None = None,
+    precision: str = "float32",
     seeds: tuple[int, ...] = (0,),
     n_jobs: int | None = None,
     n_threads: int | None = None,
@@ -125,6 +126,8 @@ def run_cells(
         How the network is trained.
     epochs : int or None, default=None
         Number of epochs in place of the recipe's.
+    precision : {"float32", "bfloat16"}, default="float32"
+        What training computes with.
     seeds : tuple of int, default=(0,)
         Seeds of the network; every protocol is run with each.
     n_jobs, n_threads : int or None, default=None
@@ -147,7 +150,11 @@ def run_cells(
         key = cell.corpus, cell.subset
         if key not in corpora:
             corpora[key] = load_corpus(*key, roots[cell.corpus])
-        params: dict[str, Any] = {"loss": cell.loss, "paths": cell.paths or PATHS}
+        params: dict[str, Any] = {
+            "loss": cell.loss,
+            "paths": cell.paths or PATHS,
+            "precision": precision,
+        }
         if epochs is not None:
             params["epochs"] = epochs
         model = make_light_sernet(
@@ -363,12 +370,13 @@ def describe_run(evaluation: Any) -> dict[str, Any]:
     Returns
     -------
     settings : dict
-        Number of epochs, initial learning rate, batch size and seeds.
+        Number of epochs, initial learning rate, batch size, precision and seeds.
     """
     model = evaluation.settings["model"]
-    wanted = "epochs", "learning_rate", "batch_size"
+    wanted = "epochs", "learning_rate", "batch_size", "precision"
     seeds = " ".join(map(str, evaluation.settings["seeds"]))
-    return {**{name: model[f"classifier__{name}"] for name in wanted}, "seeds": seeds}
+    known = {name: model[key] for name in wanted if (key := f"classifier__{name}") in model}
+    return {**known, "seeds": seeds}
 
 
 def _note(run: Mapping[str, Any]) -> str:

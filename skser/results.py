@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._files import read_json, write_json
+from ._files import read_json, replaced_file, write_json
 from .exceptions import EvaluationError
 from .metrics import SCORE_NAMES, bootstrap_intervals, score_predictions
 
@@ -57,7 +57,7 @@ class Evaluation:
 
     @property
     def seeds(self) -> list[int]:  # numpydoc ignore=RT01
-        """Seeds that the model was trained with."""
+        """The seeds that the model was trained with."""
         return list(self.settings["seeds"])
 
     @property
@@ -141,6 +141,21 @@ class Evaluation:
         return pd.DataFrame.from_dict(rows, orient="index", columns=list(SCORE_NAMES))
 
     @property
+    def float16(self) -> dict[str, float] | None:  # numpydoc ignore=RT01
+        """Size in float32 and float16, in MiB, and what float16 adds to the UAR.
+
+        None for a model that is no network.
+        """
+        if "float16" not in self.alternatives.index:
+            return None
+        n_parameters = int(self.folds["n_parameters"].max())
+        return {
+            "float32_mebibytes": 4 * n_parameters / 2**20,
+            "float16_mebibytes": 2 * n_parameters / 2**20,
+            "uar_difference": self.alternatives["uar"]["float16"] - self.pooled["uar"],
+        }
+
+    @property
     def confusion(self) -> pd.DataFrame:  # numpydoc ignore=RT01
         """Pooled confusion matrix: rows are labels, columns predictions, counts of all seeds."""
         emotions = self.settings["corpus"]["emotions"]
@@ -157,12 +172,14 @@ class Evaluation:
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        self.predictions.to_csv(folder / "predictions.csv", index=False)
         self.folds.to_csv(folder / "folds.csv", index=False)
         corner = f"label \\ prediction{f' ({self.caveat})' if self.caveat else ''}"
         self.confusion.rename_axis(corner).to_csv(folder / "confusion.csv")
         write_json(folder / "settings.json", self.settings)
         write_json(folder / "scores.json", self.summarize())
+        # The last one: where it is, `load` takes the evaluation for finished.
+        with replaced_file(folder / "predictions.csv") as path:
+            self.predictions.to_csv(path, index=False)
 
     def summarize(self) -> dict[str, Any]:
         """Return all scores with what they mean, as plain JSON.
@@ -170,16 +187,20 @@ class Evaluation:
         Returns
         -------
         summary : dict
-            Protocol, pooled scores, their intervals and spread, per seed and speaker.
+            Protocol, pooled scores, their intervals (None with one speaker) and spread (if there
+            are several seeds), per seed and speaker.
         """
         protocol = self.settings["protocol"]
+        intervals = self.intervals if self.utterances["speaker"].nunique() > 1 else None
         return {
             "protocol": protocol["name"],
             "unseen": protocol["sentence"],
             **({"caveat": self.caveat} if self.caveat else {}),
             "pooled": self.pooled,
-            "pooled_95_percent_interval": self.intervals,
+            "pooled_95_percent_interval": intervals,
+            **({"spread": self.spread} if len(self.seeds) > 1 else {}),
             "alternatives": self.alternatives.to_dict(orient="index"),
+            "float16": self.float16,
             "per_seed": {str(seed): dict(row) for seed, row in self.per_seed.iterrows()},
             "mean_over_speakers": self.mean_over_speakers,
             "per_speaker": self.per_speaker.to_dict(orient="index"),
@@ -258,6 +279,12 @@ class Evaluation:
         lines.append(f"{'95 % interval':<25}{ends}")
         for name, row in self.alternatives.iterrows():
             lines.append(_score_line(_ALTERNATIVES[str(name)], n, dict(row)))
+        if float16 := self.float16:
+            lines.append(
+                f"In float16 the network takes {float16['float16_mebibytes']:.3f} MiB instead of "
+                f"{float16['float32_mebibytes']:.3f}; its UAR differs by "
+                f"{100 * float16['uar_difference']:+.2f} points."
+            )
         return "\n".join(lines)
 
     def _score_runs(self, column: str, rows: NDArray | slice = slice(None)) -> pd.DataFrame:

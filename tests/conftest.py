@@ -7,6 +7,10 @@ import hypothesis
 import numpy as np
 import pytest
 import soundfile
+from sklearn.utils import Bunch
+from standin import StandIn, make_corpus
+
+from skser import evaluate
 
 hypothesis.settings.register_profile("skser", deadline=None)  # no test asserts a time
 hypothesis.settings.load_profile("skser")
@@ -74,3 +78,30 @@ def extractions(monkeypatch):
     monkeypatch.setattr(functionals, "_extract", noted)
     monkeypatch.setattr(functionals, "_CACHE", FeatureCache(max_bytes=2**20))
     return lengths
+
+
+@pytest.fixture(scope="session")
+def noise():
+    """Four speakers who make noise in three manners."""
+    return make_corpus()
+
+
+@pytest.fixture(scope="session")
+def whole(noise):
+    """An evaluation of the stand-in that nothing interrupted."""
+    return evaluate(StandIn(), noise)
+
+
+@pytest.fixture
+def count_fits(monkeypatch):
+    """Count the fits of StandIn, and raise in the one whose number is in `failing`."""
+    fit, count = StandIn.fit, Bunch(fits=0, failing=None)
+
+    def counted(self, X, y):
+        count.fits += 1
+        if count.fits == count.failing:
+            raise RuntimeError("the power went")
+        return fit(self, X, y)
+
+    monkeypatch.setattr(StandIn, "fit", counted)
+    return count
