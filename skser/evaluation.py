@@ -115,22 +115,10 @@ def evaluate(
     folds = list(split_corpus(corpus, protocol))
     _check_classes(folds, corpus)
     _check_speakers(corpus)
-    network = find_network(model)
-    if protocol.caveat and network is None:
-        raise EvaluationError(
-            f"The protocol {protocol.name} chooses an epoch, so it needs a model that ends in "
-            f"LightSERNetClassifier. Got {type(model).__name__} instead."
-        )
+    _check_model(model, protocol)
     settings = {
-        "corpus": describe_corpus(corpus, *_held_out(corpus, protocol)),
-        "protocol": _describe_protocol(protocol),
-        "epoch": network and _describe_epoch(network, protocol),
-        "seeds": seeds,
-        "model": describe_model(model),
-        "versions": describe_versions(),
-        "keras_backend": network and describe_backend(),
+        **_describe_run(model, corpus, protocol, seeds),
         "processors": describe_processors(n_jobs, n_threads),
-        "command": describe_command(f"evaluate(model, corpus, {protocol=}, {seeds=})"),
     }
     store = FoldStore(out, settings, resume=resume) if out is not None else None
     jobs = [Job(fold, seed) for seed in seeds for fold in folds]
@@ -166,6 +154,30 @@ def _check_seeds(seeds: Sequence[int], model: BaseEstimator) -> list[int]:
             f"same. Got the 'seeds' {seeds!r}; leave them out."
         )
     return [int(seed) for seed in given]
+
+
+def _check_model(model: BaseEstimator, protocol: Protocol) -> None:
+    if protocol.caveat and find_network(model) is None:
+        raise EvaluationError(
+            f"The protocol {protocol.name} chooses an epoch, so it needs a model that ends in "
+            f"LightSERNetClassifier. Got {type(model).__name__} instead."
+        )
+
+
+def _describe_run(
+    model: BaseEstimator, corpus: Bunch, protocol: Protocol, seeds: list[int]
+) -> dict[str, Any]:
+    network = find_network(model)
+    return {
+        "corpus": describe_corpus(corpus, *_held_out(corpus, protocol)),
+        "protocol": _describe_protocol(protocol),
+        "epoch": network and _describe_epoch(network, protocol),
+        "seeds": seeds,
+        "model": describe_model(model),
+        "versions": describe_versions(),
+        "keras_backend": network and describe_backend(),
+        "command": describe_command(f"evaluate(model, corpus, {protocol=}, {seeds=})"),
+    }
 
 
 def _describe_protocol(protocol: Protocol) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 import skser
-from skser import cli, evaluation
-from skser.evaluation import Evaluation
+from skser import Evaluation, cli, evaluation
 from skser.exceptions import SilentAudioWarning
 
+CAVEAT = "knows the test fold"
 TINY = ["--speakers", "2", "--epochs", "1", "--duration", "0.25", "--batch-size", "16"]
 
 
@@ -117,6 +117,7 @@ def test_evaluate_writes_and_prints_everything(evaluated):
     out, result = evaluated
     assert {path.name for path in out.iterdir()} == {
         "predictions.csv",
+        "confusion.csv",
         "confusion_matrix.png",
         "scores.json",
         "settings.json",
@@ -128,9 +129,12 @@ def test_evaluate_writes_and_prints_everything(evaluated):
     lines = {line.split("  ")[0]: line for line in result.stdout.splitlines()}
     assert {"speaker s01", "speaker s02", "mean over speakers", "95 % interval"} <= {*lines}
     assert f"{100 * pooled['uar']:.2f}" in lines["pooled"]
-    assert "Protocol: leave-one-speaker-out." in result.stdout
+    assert "Protocol: leave-one-speaker-out, 2 folds\n" in result.stdout
     assert "Unseen: the speaker" in result.stdout
-    assert f"Written to {out}: predictions.csv" in result.stdout
+    assert lines["float16 weights"]
+    assert CAVEAT not in result.stdout
+    written = result.stdout.split(f"Written to {out}: ")[1].strip().split(", ")
+    assert {*written, "folds"} == {path.name for path in out.iterdir()}
     assert "2 folds to train: about" in plain(result.stderr)
 
 
@@ -147,13 +151,20 @@ def test_a_used_folder_is_refused(evaluated, run, no_estimate):
 def test_resume_goes_on_where_the_run_stopped(evaluated, run, no_estimate):
     out, result = evaluated
     before = Evaluation.load(out)
-    (out / "folds" / "s02.json").unlink()
+    first, second = (out / "folds" / "seed-0" / f"{speaker}.json" for speaker in ("s01", "s02"))
+    second.unlink()
     (out / "predictions.csv").unlink()
-    kept = (out / "folds" / "s01.json").stat().st_mtime_ns
+    kept = first.stat().st_mtime_ns
     code, printed, _ = run("evaluate", *TINY, "--out", out, "--resume")
-    assert (code, printed) == (0, result.stdout)
-    assert (out / "folds" / "s01.json").stat().st_mtime_ns == kept
+    assert code == 0
+    assert f"Command: skser evaluate {' '.join(TINY)} --out {out} --resume\n" in printed
+    assert without_command(printed) == without_command(result.stdout)
+    assert first.stat().st_mtime_ns == kept
     assert Evaluation.load(out).predictions.equals(before.predictions)
+
+
+def without_command(text):
+    return re.sub(r"^Command: .*\n", "", text, flags=re.MULTILINE)
 
 
 def test_resume_refuses_other_settings(evaluated, run, no_estimate):
@@ -193,6 +204,27 @@ def test_a_folder_that_is_no_corpus_is_named(run, tmp_path):
     assert code == 1
     assert "Error:" in error
     assert str(tmp_path / "none") in error
+
+
+# --- compare, and the protocol of the published figures ----------------------------------------
+
+
+def test_published_says_what_it_knows_and_compare_repeats_it(evaluated, run, no_estimate, tmp_path):
+    honest, _ = evaluated
+    code, out, _ = run("evaluate", *TINY, "--protocol", "published", "--out", tmp_path / "p")
+    assert code == 0
+    assert f"Protocol: published ({CAVEAT}), 2 folds\n" in out
+    assert "last epoch " in out
+    code, out, _ = run("compare", honest, tmp_path / "p")
+    assert code == 0
+    assert out == f"{skser.compare(*map(Evaluation.load, (honest, tmp_path / 'p')))}\n"
+    assert out.endswith(f"The second evaluation {CAVEAT}.\n")
+
+
+def test_compare_names_the_folder_that_holds_nothing(evaluated, run, tmp_path):
+    code, out, error = run("compare", evaluated[0], tmp_path)
+    assert (code, out) == (1, "")
+    assert f"Error: The folder '{tmp_path}' holds no finished evaluation." in error
 
 
 # --- train and predict -----------------------------------------------------------------------

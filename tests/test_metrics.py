@@ -3,9 +3,22 @@
 import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, get_scorer
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    f1_score,
+    get_scorer,
+)
 
-from skser.metrics import SCORE_NAMES, SCORING, bootstrap_intervals, score_predictions
+from skser.metrics import (
+    SCORE_NAMES,
+    SCORING,
+    bootstrap_intervals,
+    confusions_by_speaker,
+    resample_scores,
+    score_predictions,
+)
 
 
 def random_predictions(seed=0, n_samples=300, n_classes=4):
@@ -180,3 +193,87 @@ def test_speakers_who_lack_a_class():
 def test_speakers_must_be_as_many_as_labels():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         bootstrap_intervals(["fear", "anger"], ["fear", "anger"], ["03"])
+
+
+# --- several runs ----------------------------------------------------------------------------
+
+
+def test_confusions_by_speaker_by_hand():
+    y_true = ["fear", "anger", "fear", "anger", "fear"]
+    first = ["fear", "anger", "anger", "anger", "fear"]
+    second = ["fear", "fear", "fear", "anger", "fear"]
+    counts = confusions_by_speaker(
+        y_true, np.transpose([first, second]), ["x", "03", "03", "x", "x"]
+    )
+    # Speakers 03 and x; of each the runs; rows are anger and fear, columns what was predicted.
+    assert counts.tolist() == [
+        [[[1, 0], [1, 0]], [[0, 1], [0, 1]]],
+        [[[1, 0], [0, 2]], [[1, 0], [0, 2]]],
+    ]
+
+
+def test_confusions_have_the_labels_that_are_asked_for():
+    counts = confusions_by_speaker(["fear"], ["fear"], ["x"], ["anger", "fear", "joy"])
+    assert counts.tolist() == [[[[0, 0, 0], [0, 1, 0], [0, 0, 0]]]]
+
+
+def test_confusions_sum_to_scikit_learns(by_speaker):
+    y_true, y_pred, groups = by_speaker
+    runs = np.stack([y_pred, y_true], axis=1)
+    counts = confusions_by_speaker(y_true, runs, groups)
+    assert counts.shape == (8, 2, 4, 4)
+    for number, run in enumerate(runs.T):
+        np.testing.assert_array_equal(counts[:, number].sum(axis=0), confusion_matrix(y_true, run))
+
+
+def test_resampled_scores_are_means_over_runs(by_speaker):
+    y_true, y_pred, groups = by_speaker
+    runs = np.stack([y_pred, np.roll(y_pred, 1), y_true], axis=1)
+    resampled = resample_scores(confusions_by_speaker(y_true, runs, groups), n_resamples=20)
+    alone = [
+        resample_scores(confusions_by_speaker(y_true, run, groups), n_resamples=20)
+        for run in runs.T
+    ]
+    for name, values in resampled.items():
+        assert values.shape == (20,)
+        np.testing.assert_allclose(values, np.mean([run[name] for run in alone], axis=0))
+
+
+def test_resampled_scores_of_two_speakers_are_those_of_three_draws():
+    y_true = ["fear", "anger", "fear", "fear"]
+    counts = confusions_by_speaker(y_true, ["fear", "anger", "anger", "fear"], ["a", "a", "b", "b"])
+    resampled = resample_scores(counts, n_resamples=400)
+    values, times = np.unique(resampled["wa"], return_counts=True)
+    np.testing.assert_allclose(values, [1 / 2, 3 / 4, 1])
+    np.testing.assert_allclose(times / 400, [1 / 4, 1 / 2, 1 / 4], atol=0.08)
+
+
+def test_equal_seeds_draw_the_same_speakers(by_speaker):
+    counts = confusions_by_speaker(*by_speaker)
+    first, second = (resample_scores(counts, n_resamples=50, random_state=1) for _ in range(2))
+    for name in SCORING:
+        np.testing.assert_array_equal(first[name], second[name])
+    other = resample_scores(counts, n_resamples=50, random_state=2)
+    assert (first["wa"] != other["wa"]).any()
+
+
+def test_intervals_of_several_runs(by_speaker):
+    y_true, y_pred, groups = by_speaker
+    once = bootstrap_intervals(y_true, y_pred, groups, n_resamples=100)
+    column = bootstrap_intervals(y_true, y_pred[:, np.newaxis], groups, n_resamples=100)
+    twice = bootstrap_intervals(y_true, np.stack([y_pred] * 2, 1), groups, n_resamples=100)
+    assert once == column
+    assert all(twice[name] == pytest.approx(once[name]) for name in SCORING)
+
+
+def test_intervals_of_several_runs_by_hand():
+    # Drawn are 03 twice (WA 1/2 and 1), both speakers (3/4 and 3/4), or 08 twice (1 and 1/2).
+    runs = np.array([["fear", "fear"], ["fear", "anger"], ["fear", "fear"], ["anger", "fear"]])
+    y_true = ["fear", "anger", "fear", "anger"]
+    intervals = bootstrap_intervals(y_true, runs, ["03", "03", "08", "08"])
+    assert intervals["wa"] == pytest.approx((3 / 4, 3 / 4))
+
+
+def test_runs_must_be_as_long_as_the_labels():
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        bootstrap_intervals(["fear", "anger"], [["fear"] * 2], ["03", "08"])

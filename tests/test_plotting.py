@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from skser.evaluation import Evaluation
+from skser import Evaluation
 from skser.plotting import plot_confusion_matrix
 
 
@@ -14,8 +14,11 @@ def evaluation():
     """Anger: 3 of 4 right. Fear: 1 of 2 right. Joy is predicted once, and nobody shows it."""
     truth = ["anger"] * 4 + ["fear"] * 2
     predicted = ["anger"] * 3 + ["fear"] + ["fear", "joy"]
-    predictions = pd.DataFrame({"speaker": "a", "label": truth, "prediction": predicted})
+    predictions = pd.DataFrame(
+        {"seed": 0, "file": range(6), "speaker": "a", "label": truth, "prediction": predicted}
+    )
     settings = {
+        "seeds": [0],
         "corpus": {"name": "noise", "emotions": ["anger", "fear", "joy"]},
         "protocol": {"name": "leave-one-speaker-out"},
     }
@@ -35,6 +38,24 @@ def test_rows_are_shares_of_each_emotion(evaluation):
 def test_the_title_says_what_was_evaluated_and_how(evaluation):
     title = plot_confusion_matrix(evaluation).ax_.get_title()
     assert title == "noise, leave-one-speaker-out, pooled\nUAR 62.5%, WA 66.7%"
+
+
+def test_the_title_says_what_the_scores_know(evaluation):
+    evaluation.settings["protocol"] = {"name": "published", "caveat": "knows the test fold"}
+    title = plot_confusion_matrix(evaluation).ax_.get_title()
+    assert title.splitlines()[0] == "noise, published (knows the test fold), pooled"
+
+
+def test_several_seeds_are_counted_together(evaluation):
+    table = evaluation.predictions
+    other = table.assign(seed=1, prediction=["anger"] * 4 + ["fear"] * 2)
+    evaluation.settings["seeds"] = [0, 1]
+    both = Evaluation(pd.concat([table, other]), evaluation.folds, evaluation.settings)
+    display = plot_confusion_matrix(both)
+    np.testing.assert_array_equal(
+        display.confusion_matrix, [[7 / 8, 1 / 8, 0], [0, 3 / 4, 1 / 4], [0, 0, 0]]
+    )
+    assert display.ax_.get_title().endswith("UAR 81.2%, WA 83.3%")  # means of 62.5, 66.7 and 100
 
 
 def test_given_axes_are_drawn_on(evaluation):

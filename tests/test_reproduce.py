@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import shutil
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 
 import skser
 from skser import _cost, _paper, _reproduce_tables, cli, evaluation, reproduce
+from skser.exceptions import IncompleteCorpusWarning
 from skser.network import build_light_sernet
 from skser.reproduce import TABLE_1_CELLS, Cell
 
@@ -66,7 +69,7 @@ def calls(monkeypatch):
         assert resume
         if (out / "predictions.csv").exists():
             return FakeEvaluation.load(out)
-        wanted = ("paths", "epochs", "learning_rate", "batch_size")
+        wanted = ("paths", "epochs", "learning_rate", "batch_size", "precision")
         settings = {
             "protocol": {"name": protocol},
             "model": {f"classifier__{name}": params[f"classifier__{name}"] for name in wanted},
@@ -172,8 +175,28 @@ def test_table_1_prints_what_is_measured_beside_the_paper(calls, run):
         "EMO-DB, cross-entropy, 3 s UAR 75.00 +11.00 +4.00 90.00 94.15"
     )
     assert line(parts, "F1") == "F1 75.30 +11.00 +4.00 90.30 94.16"
-    assert "Runs with epochs 300, learning rate 0.0001, batch size 32, seeds 0:" in out
+    settings = "epochs 300, learning rate 0.0001, batch size 32, precision float32, seeds 0"
+    assert f"Runs with {settings}:" in out
     assert "  emodb-cross_entropy-3s/published\n" in out
+
+
+@pytest.mark.parametrize("command", ["table1", "ablation"])
+def test_the_precision_reaches_the_classifier_and_the_table(calls, run, command):
+    where = ["--corpus", "emodb", "--root", "here", "--protocols", "published"]
+    answer = run(command, *where, "--precision", "bfloat16")
+    assert answer.code == 0, answer.error
+    assert {params["classifier__precision"] for *_, params in calls} == {"bfloat16"}
+    assert "precision bfloat16, seeds 0:" in answer.out
+
+
+def test_runs_that_know_no_precision_are_read(calls, run):
+    where = ["--corpus", "emodb", "--root", "here", "--loss", "focal"]
+    folder = run("table1", *where).folder
+    for path in folder.glob("*/*/fake.json"):
+        settings = json.loads(path.read_text())
+        del settings["model"]["classifier__precision"]
+        path.write_text(json.dumps(settings))
+    assert "batch size 32, seeds 0:" in run("table1").out
 
 
 def test_table_1_goes_on_with_what_is_left(calls, run):
@@ -270,6 +293,79 @@ def test_wrong_usage_ends_with_2(calls, run, args, message):
     assert answer.code == 2
     assert message in " ".join(re.sub(r"[─-╿]", " ", answer.error).split())
     assert [*calls, *answer.folder.iterdir()] == []
+
+
+# --- with nothing replaced -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def miniature(emodb_root, tmp_path):
+    """Three recordings of each of two speakers of EMO-DB in each of two emotions."""
+    wav = tmp_path / "emodb" / "wav"
+    wav.mkdir(parents=True)
+    for speaker, emotion in product(("03", "08"), "WL"):
+        for recording in sorted((emodb_root / "wav").glob(f"{speaker}???{emotion}?.wav"))[:3]:
+            shutil.copy(recording, wav)
+    return wav.parent
+
+
+def test_table_1_is_reproduced_on_real_recordings(miniature, tmp_path):
+    out = tmp_path / "runs"
+    command = ["reproduce", "table1", "--corpus", "emodb", "--root", miniature, "--out", out]
+    command += ["--loss", "cross_entropy", "--epochs", "1", "--precision", "float32"]
+
+    def run():
+        with pytest.warns(IncompleteCorpusWarning, match="523 of the 535 official recordings"):
+            answer = CliRunner().invoke(cli.app, [*map(str, command)])
+        assert answer.exit_code == 0, answer.stderr
+        return answer
+
+    first = run()
+    folds = {path: path.stat().st_mtime_ns for path in out.rglob("folds/seed-0/*.json")}
+    assert len(folds) == 4
+    assert first.stderr.count("2 folds to train: about") == 2
+    again = run()
+    assert again.stdout == first.stdout
+    assert "folds to train" not in again.stderr
+    assert {path: path.stat().st_mtime_ns for path in folds} == folds
+
+    published, honest = (skser.Evaluation.load(out / EMODB.name / p) for p in reproduce.PROTOCOLS)
+    table, parts = first.stdout.split("From unseen speakers")
+    check_table(table, published, honest)
+    check_decomposition(parts, published, honest)
+    texts = {p.relative_to(out): p.read_text() for p in out.rglob("*") if p.is_file()}
+    assert len(texts) == 2 + 2 * (5 + 2)
+    for path, text in texts.items():
+        assert (CAVEAT in text) == ("leave-one-speaker-out" not in path.parts), path
+
+
+def check_table(table, published, honest):
+    assert re.search(rf"^ +paper +published +leave-one-speaker-out\n +\({CAVEAT}\)$", table, re.M)
+    low, high = honest.intervals["uar"]
+    assert line(table, str(EMODB)) == (
+        f"{EMODB} UAR 94.15 {100 * published.pooled['uar']:.2f} "
+        f"{100 * honest.pooled['uar']:.2f} [{100 * low:.1f}, {100 * high:.1f}]"
+    )
+
+
+def check_decomposition(parts, published, honest):
+    middle = published.alternatives.loc["last_epoch"]
+    heading = ["leave-one-speaker-out", "+ speakers mixed", "+ epoch chosen on", "= published"]
+    columns = re.split("  +", parts.splitlines()[2].strip())
+    assert columns == [*heading, "paper"]
+    assert f"({CAVEAT})" in parts.splitlines()[3]
+    start, speakers, epoch, end = (
+        100 * honest.pooled["uar"],
+        100 * (middle["uar"] - honest.pooled["uar"]),
+        100 * (published.pooled["uar"] - middle["uar"]),
+        100 * published.pooled["uar"],
+    )
+    assert line(parts, str(EMODB)) == (
+        f"{EMODB} UAR {start:.2f} {speakers:+.2f} {epoch:+.2f} {end:.2f} 94.15"
+    )
+    assert start + speakers + epoch == pytest.approx(end)
+    settings = "epochs 1, learning rate 0.0001, batch size 32, precision float32, seeds 0"
+    assert f"Runs with {settings}:" in parts
 
 
 # --- the other tables ----------------------------------------------------------------------------
