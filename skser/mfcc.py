@@ -13,7 +13,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import gen_even_slices
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
+from threadpoolctl import ThreadpoolController
 
+from ._frames import MelBands, mel_spectra, split_bands
 from ._utterances import (
     Part,
     are_paths,
@@ -206,10 +208,12 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         self._check_parameters()
         utterances, read = self._utterances(X, reset=False)
         n_jobs = min(effective_n_jobs(self.n_jobs), len(utterances))
-        parts = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(self._compute_part)(range(len(utterances))[rows], utterances, read)
-            for rows in gen_even_slices(len(utterances), n_jobs)
-        )
+        # The products are small: threads of BLAS would wait for each other, and for the workers.
+        with _libraries().limit(limits=1, user_api="blas"):
+            parts = Parallel(n_jobs=n_jobs, prefer="threads")(
+                delayed(self._compute_part)(range(len(utterances))[rows], utterances, read)
+                for rows in gen_even_slices(len(utterances), n_jobs)
+            )
         raise_problems([problem for part in parts for problem in part.problems])
         warn_of([note for part in parts for note in part.notes])
         arrays = [array for part in parts for array in part.arrays]
@@ -239,15 +243,19 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
 
     def _mfcc(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the MFCCs of one waveform, of shape (n_frames, n_mfcc)."""
-        frames = np.lib.stride_tricks.sliding_window_view(prepared, self.frame_length)
-        frames = frames[:: self.hop_length] * _window(self.window, self.frame_length)
-        spectra = np.abs(fft.rfft(frames, n=self.n_fft, axis=-1))
-        mel = spectra @ mel_matrix(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
-        mfcc = np.log(mel + np.float32(self.log_offset)) @ dct_matrix(self.n_mels, self.n_mfcc)
+        mel = mel_spectra(
+            prepared,
+            window=_window(self.window, self.frame_length),
+            hop_length=self.hop_length,
+            n_fft=self.n_fft,
+            bands=_mel_bands(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax),
+        )
+        mel += np.float32(self.log_offset)
+        mfcc = np.log(mel, out=mel) @ dct_matrix(self.n_mels, self.n_mfcc)
         if self.clip is None:
             return mfcc
         limit = np.float32(self.clip)  # an np.float64 would widen the result
-        return np.clip(mfcc, -limit, limit)
+        return np.clip(mfcc, -limit, limit, out=mfcc)
 
     def _n_samples(self) -> int | None:
         return None if self.duration is None else round(self.duration * self.sample_rate)
@@ -314,6 +322,12 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
+@lru_cache(maxsize=1)
+def _libraries() -> ThreadpoolController:
+    """Find the libraries that have threads, once: it takes milliseconds."""
+    return ThreadpoolController()
+
+
 @lru_cache(maxsize=16)
 def _window(window: str | tuple, frame_length: int) -> NDArray[np.float32]:
     return signal.get_window(window, frame_length).astype(np.float32)
@@ -347,6 +361,11 @@ def mel_matrix(
         sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=True, norm=None
     )
     return _read_only(matrix.T)
+
+
+@lru_cache(maxsize=16)
+def _mel_bands(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float) -> MelBands:
+    return split_bands(mel_matrix(sample_rate, n_fft, n_mels, fmin, fmax))
 
 
 @lru_cache(maxsize=16)
