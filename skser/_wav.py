@@ -13,7 +13,7 @@ _PCM, _SAMPLE_BYTES = 1, 2
 def read_plain_wav(path: Path) -> tuple[NDArray[np.float32], int] | None:
     """Read a WAV file of 16-bit integers that is nothing but a header of 44 bytes and samples.
 
-    Most corpora are made of such files, and libsndfile takes five times as long for them.
+    Most corpora are made of such files, and soundfile takes four times as long for them.
 
     Parameters
     ----------
