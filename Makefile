@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs clean
+.PHONY: help demo test lint docs bench clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ lint: .venv/.installed-dev ## Check style, types and docstrings
 docs: .venv/.installed-docs ## Build the documentation in docs/_build/html
 	rm -rf docs/api/generated  # pages of names that are gone would stay
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+bench: .venv/.installed-dev ## Compare the speed with other packages
+	$(BIN)/python -m benchmarks
 
 clean: ## Remove the environment and what was built
 	rm -rf .venv demo-results docs/_build docs/auto_examples docs/api/generated

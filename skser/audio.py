@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._wav import read_plain_wav
 from .exceptions import AudioError, AudioFileError, TruncatedAudioWarning
 
 LEVELS = ("percentile", "peak")
@@ -71,17 +72,17 @@ def read_audio(
         The warning that the file deserves.
     """
     path = Path(path)
-    samples, file_rate = read_samples(path, start=start, end=end)
+    samples, file_rate, missing = _read(path, start, end)
     if not len(samples):
         raise AudioFileError(f"The recording '{path}' has no samples; remove it from the list.")
     truncated = None
-    if missing := _missing_wav_bytes(path):
+    if missing:
         truncated = TruncatedAudioWarning(
             f"The recording '{path}' is cut short: {missing:,} bytes of samples that its header "
             "promises are missing. What is there is used."
         )
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
-        waveform = samples.mean(axis=1, dtype=np.float32)
+        waveform = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     if file_rate != sample_rate and np.isfinite(waveform).all():
         import librosa
 
@@ -121,8 +122,11 @@ def read_samples(
     AudioFileError
         If the file is missing, empty or no audio.
     """
-    import soundfile
+    return _read(path, start, end)[:2]
 
+
+def _read(path: Path, start: float, end: float | None) -> tuple[NDArray[np.float32], int, int]:
+    """Do what `read_samples` does, and count the bytes that a WAV file lacks."""
     try:
         size = path.stat().st_size
     except (OSError, ValueError) as error:
@@ -133,6 +137,18 @@ def read_samples(
         raise AudioFileError(f"The recording '{path}' is a folder; give the files inside it.")
     if size == 0:
         raise AudioFileError(f"The recording '{path}' is empty (0 bytes).")
+    whole = not start and end is None
+    if whole and (plain := read_plain_wav(path)):
+        return *plain, 0
+    samples, file_rate = _read_with_libsndfile(path, start, end)
+    return samples, file_rate, _missing_wav_bytes(path)
+
+
+def _read_with_libsndfile(
+    path: Path, start: float, end: float | None
+) -> tuple[NDArray[np.float32], int]:
+    import soundfile
+
     try:
         first, stop = 0, None
         if start or end is not None:
@@ -236,9 +252,11 @@ def prepare_waveform(
     """
     length = max(n_samples or len(waveform), min_samples)
     start = max(0, (len(waveform) - length) // 2)
-    prepared = _level(waveform[start : start + length], level)
-    if (missing := length - len(prepared)) > 0:
-        prepared = np.pad(prepared, (missing // 2, missing - missing // 2))
+    levelled = _level(waveform[start : start + length], level)
+    if (missing := length - len(levelled)) <= 0:
+        return levelled
+    prepared = np.zeros(length, dtype=levelled.dtype)
+    prepared[missing // 2 : missing // 2 + len(levelled)] = levelled
     return prepared
 
 
@@ -246,10 +264,31 @@ def _level(waveform: NDArray[np.float32], level: str | None) -> NDArray[np.float
     if level is None:
         return waveform
     magnitude = np.abs(waveform)
-    scale = np.float32(magnitude.max() if level == "peak" else np.percentile(magnitude, 99.9))
+    scale = np.float32(magnitude.max() if level == "peak" else _percentile(magnitude))
     if scale < np.finfo(np.float32).tiny:  # clicks in silence: their percentile is no level
         scale = magnitude.max()
     if scale == 0:
         return waveform
     with np.errstate(over="ignore"):  # what overflows lies far outside [-1, 1] and is clipped
-        return np.clip(waveform / scale, -1, 1)
+        levelled = waveform / scale
+    return np.clip(levelled, -1, 1, out=levelled)
+
+
+def _percentile(magnitude: NDArray[np.float32], q: float = 99.9) -> np.float32:
+    """Return what np.percentile does, in an eighth of its time: a few large samples decide."""
+    position = (len(magnitude) - 1) * (q / 100)
+    below = int(position)
+    n_largest = len(magnitude) - below
+    n_columns = len(magnitude) // 32
+    if n_largest <= n_columns:
+        # As many columns as samples are wanted have a peak of at least the bound, so all samples
+        # that are wanted reach it.
+        peaks = magnitude[: 32 * n_columns].reshape(32, n_columns).max(axis=0)
+        bound = np.partition(peaks, n_columns - n_largest)[n_columns - n_largest]
+        magnitude = magnitude[magnitude >= bound]
+    largest = np.sort(magnitude)[-n_largest:]
+    low, high = largest[0], largest[min(1, n_largest - 1)]
+    weight = position - below
+    if weight < 0.5:
+        return low + (high - low) * weight
+    return high - (high - low) * (1 - weight)  # as NumPy rounds

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from scipy import fft, signal
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
+from threadpoolctl import ThreadpoolController
 
+from ._frames import MelBands, mel_spectra, split_bands
 from ._utterances import compute_each, take_utterances
 from .audio import LEVELS, prepare_waveform
 
@@ -187,9 +189,11 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         utterances, read = take_utterances(self, X, sample_rate=self.sample_rate, reset=False)
-        arrays = compute_each(
-            utterances, read, prepare=self._prepare, compute=self._mfcc, n_jobs=self.n_jobs
-        )
+        # The products are small: threads of BLAS would wait for each other, and for the workers.
+        with _libraries().limit(limits=1, user_api="blas"):
+            arrays = compute_each(
+                utterances, read, prepare=self._prepare, compute=self._mfcc, n_jobs=self.n_jobs
+            )
         return arrays if self.duration is None else np.stack(arrays)
 
     def _prepare(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -202,15 +206,19 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
 
     def _mfcc(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the MFCCs of one waveform, of shape (n_frames, n_mfcc)."""
-        frames = np.lib.stride_tricks.sliding_window_view(prepared, self.frame_length)
-        frames = frames[:: self.hop_length] * _window(self.window, self.frame_length)
-        spectra = np.abs(fft.rfft(frames, n=self.n_fft, axis=-1))
-        mel = spectra @ mel_matrix(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
-        mfcc = np.log(mel + np.float32(self.log_offset)) @ dct_matrix(self.n_mels, self.n_mfcc)
+        mel = mel_spectra(
+            prepared,
+            window=_window(self.window, self.frame_length),
+            hop_length=self.hop_length,
+            n_fft=self.n_fft,
+            bands=_mel_bands(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax),
+        )
+        mel += np.float32(self.log_offset)
+        mfcc = np.log(mel, out=mel) @ dct_matrix(self.n_mels, self.n_mfcc)
         if self.clip is None:
             return mfcc
         limit = np.float32(self.clip)  # an np.float64 would widen the result
-        return np.clip(mfcc, -limit, limit)
+        return np.clip(mfcc, -limit, limit, out=mfcc)
 
     def _n_samples(self) -> int | None:
         return None if self.duration is None else round(self.duration * self.sample_rate)
@@ -260,6 +268,12 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
+@lru_cache(maxsize=1)
+def _libraries() -> ThreadpoolController:
+    """Find the libraries that have threads, once: it takes milliseconds."""
+    return ThreadpoolController()
+
+
 @lru_cache(maxsize=16)
 def _window(window: str | tuple, frame_length: int) -> NDArray[np.float32]:
     return signal.get_window(window, frame_length).astype(np.float32)
@@ -293,6 +307,11 @@ def mel_matrix(
         sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=True, norm=None
     )
     return _read_only(matrix.T)
+
+
+@lru_cache(maxsize=16)
+def _mel_bands(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float) -> MelBands:
+    return split_bands(mel_matrix(sample_rate, n_fft, n_mels, fmin, fmax))
 
 
 @lru_cache(maxsize=16)

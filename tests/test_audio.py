@@ -8,7 +8,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skser.audio import check_waveform, load_audio, prepare_waveform, read_audio
+from skser.audio import _percentile, check_waveform, load_audio, prepare_waveform, read_audio
 from skser.exceptions import AudioError, AudioFileError, SkserError, TruncatedAudioWarning
 
 
@@ -354,6 +354,17 @@ def test_percentile_interpolates_and_clips():
     np.testing.assert_allclose(
         prepare([0, 1, 2, 3, -4], n_samples=None), [0, 1 / 3.996, 2 / 3.996, 3 / 3.996, -1], 1e-6
     )
+
+
+@given(
+    length=st.integers(1, 20_000), n_values=st.sampled_from([1, 2, 50, 2**15]), seed=st.integers()
+)
+def test_percentile_is_exactly_numpys(length, n_values, seed):
+    generator = np.random.default_rng(abs(seed))
+    magnitude = (generator.integers(n_values, size=length) / 2**15).astype(np.float32)
+    scale = _percentile(magnitude)
+    assert scale.dtype == np.float32
+    assert scale == np.float32(np.percentile(magnitude, 99.9))
 
 
 def test_level_none_keeps_the_level():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import threadpoolctl
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -162,6 +163,13 @@ def test_clip_bounds_the_coefficients():
         clipped = MFCCTransformer(duration=1.0, clip=clip).fit_transform(noise)
         assert clipped.dtype == np.float32
         np.testing.assert_array_equal(clipped, np.clip(free, -np.float32(clip), np.float32(clip)))
+
+
+def test_blas_keeps_its_threads():
+    blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
+    before = [library["num_threads"] for library in blas.info()]
+    tiny().transform([np.ones(100)])
+    assert [library["num_threads"] for library in blas.info()] == before
 
 
 # --- shapes and parameters -------------------------------------------------------------------

@@ -56,6 +56,23 @@ def test_prediction_equals_keras_own(network):
     )
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow traces")
+def test_prediction_traces_the_network_once_for_all_lengths_and_numbers(monkeypatch):
+    traced, head = [], build_light_sernet(3, seed=0)
+    layer = head.get_layer("emotion")
+    monkeypatch.setattr(
+        layer,
+        "call",
+        lambda *args, call=layer.call, **options: traced.append(0) or call(*args, **options),
+    )
+    generator = np.random.default_rng(0)
+    for length, number in itertools.product((1, 7, 20, 184), (1, 2, 5)):
+        X = generator.normal(size=(number, length, 40)).astype(np.float32)
+        predict(head, X, batch_size=4)
+    predict(head, [X[0][:9], X[1][:11]], batch_size=4)
+    assert len(traced) == 1
+
+
 def test_prediction_follows_new_weights(network):
     X = np.random.default_rng(0).normal(size=(2, 20, 40)).astype(np.float32)
     other = build_light_sernet(3, seed=1)

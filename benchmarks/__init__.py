@@ -1,0 +1,1 @@
+"""skser beside its peers, in one run: `python -m benchmarks`."""
