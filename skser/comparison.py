@@ -54,17 +54,21 @@ class Comparison:
             low, high = (100 * end for end in self.intervals[score])
             lines.append(
                 f"{name:<12}{100 * self.differences[score]:>+12.2f}"
-                f"{f'{low:+.2f} to {high:+.2f}':>18}{self.p_values[score]:>9.4f}"
+                f"{f'{low:+.2f} to {high:+.2f}':>18}{_print_p(self.p_values[score]):>9}"
             )
         return "\n".join(
             [
                 *lines,
                 "First minus second; paired bootstrap over speakers.",
                 f"McNemar: {self.n_only_first} utterances only the first predicts right, "
-                f"{self.n_only_second} only the second, p = {self.mcnemar_p_value:.4f}.",
+                f"{self.n_only_second} only the second, p: {_print_p(self.mcnemar_p_value)}.",
                 *self.caveats,
             ]
         )
+
+
+def _print_p(p_value: float) -> str:
+    return "<0.0001" if p_value < 0.0001 else f"{p_value:.4f}"
 
 
 def compare(first: Evaluation, second: Evaluation) -> Comparison:
