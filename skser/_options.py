@@ -161,7 +161,7 @@ EpochOption = Annotated[
     EpochSelection,
     typer.Option(
         "--epoch",
-        help="[b]last[/b], or the best on [b]inner[/b] folds of the training speakers.",
+        help="[b]last[/b], or the best on training speakers set aside ([b]inner[/b]).",
         rich_help_panel=_MODEL,
     ),
 ]
