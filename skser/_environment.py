@@ -10,18 +10,33 @@ from pathlib import Path
 from ._process import start_keras
 from ._version import __version__
 
-_PACKAGES = ("jax", "keras", "librosa", "numpy", "scikeras", "scikit-learn", "tensorflow")
+_PACKAGES = (
+    "jax",
+    "keras",
+    "librosa",
+    "numpy",
+    "pandas",
+    "scikeras",
+    "scikit-learn",
+    "scipy",
+    "tensorflow",
+)
 
 
-def describe_versions() -> dict[str, str | None]:
+def describe_versions(*others: str) -> dict[str, str | None]:
     """Describe the versions of this package and of those that it stands on.
+
+    Parameters
+    ----------
+    *others : str
+        Names of further packages.
 
     Returns
     -------
     description : dict of str to (str or None)
         Versions by package; None for one that is not installed.
     """
-    versions = {package: _version(package) for package in _PACKAGES}
+    versions = {package: _version(package) for package in (*_PACKAGES, *others)}
     return {"skser": __version__, "python": platform.python_version(), **versions}
 
 

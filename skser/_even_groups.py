@@ -7,16 +7,20 @@ from numpy.typing import NDArray
 
 from .exceptions import EvaluationError
 
+_DEFAULT_N_GROUPS = 5
+
 
 def group_evenly(
-    values: NDArray[np.str_], what: str, n_groups: int, parameter: str
+    values: NDArray[np.str_], what: str, n_groups: int | None, parameter: str
 ) -> NDArray[np.str_]:
     """Put values into groups of about as many utterances each, and name the groups.
 
-    As GroupKFold does, but whose order among equal counts depends on the processor.
+    None makes five groups, or as many as there are values. They are those of GroupKFold, whose
+    order among equal counts depends on the processor.
     """
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     n_values = len(counts)
+    n_groups = min(_DEFAULT_N_GROUPS, n_values) if n_groups is None else n_groups
     if not isinstance(n_groups, Integral) or not 2 <= n_groups <= n_values:
         raise EvaluationError(
             f"The {parameter!r} parameter must be an int in the range [2, {n_values}], the number "

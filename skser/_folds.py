@@ -5,9 +5,10 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed, effective_n_jobs
+from joblib import cpu_count, effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
+from sklearn.utils.parallel import Parallel, delayed  # hand on scikit-learn's configuration
 
 from ._predictions import find_network, predict_fold, take_utterances, with_seed
 from ._process import start_keras

@@ -111,6 +111,23 @@ def find_network(model: BaseEstimator) -> LightSERNetClassifier | None:
     return last if isinstance(last, LightSERNetClassifier) else None
 
 
+def holds_network(model: BaseEstimator) -> bool:
+    """Tell whether a model is, or has in any of its parts, the network.
+
+    Parameters
+    ----------
+    model : estimator
+        Any model, such as a search over Pipelines.
+
+    Returns
+    -------
+    holds : bool
+        Whether Keras will be needed.
+    """
+    parts = [model, *model.get_params(deep=True).values()]
+    return any(isinstance(part, LightSERNetClassifier) for part in parts)
+
+
 def take_utterances(
     corpus: Bunch, rows: NDArray[np.intp] | Sequence[int]
 ) -> tuple[list, NDArray, NDArray]:
@@ -138,7 +155,9 @@ def _predict(model: BaseEstimator, corpus: Bunch, fold: Fold) -> dict[str, Any]:
     model.fit(data, target, **speaker_params(model, groups))
     unheard, _, _ = take_utterances(corpus, fold.test)
     with_probabilities = hasattr(model, "predict_proba")
+    chosen = getattr(model, "best_params_", None)  # by a search
     return {
+        **({"best_params": str(chosen)} if chosen is not None else {}),
         "classes": model.classes_.tolist(),
         "predictions": model.predict(unheard).tolist(),
         "probabilities": model.predict_proba(unheard).tolist() if with_probabilities else None,
@@ -154,13 +173,17 @@ def _predict_by_network(
     *features, classifier = [step for _, step in getattr(model, "steps", [("", model)])]
     for transformer in features:
         if transformer not in (None, "passthrough"):
-            data = transformer.fit_transform(data, target)
+            told = speaker_params(transformer, groups)
+            data = transformer.fit_transform(data, target, **told)
             unheard = transformer.transform(unheard)
     judge = None
     if knows_test_fold:
         judge = _TestFoldJudge(unheard, truth, target, classifier)
         classifier.set_params(patience=None)  # all epochs stand for election, the last one too
-    classifier._fit(data, target, groups=groups, judge=judge)
+    if judge:
+        classifier._fit(data, target, groups=groups, judge=judge)
+    else:
+        classifier.fit(data, target, **speaker_params(classifier, groups))
     probabilities = classifier.predict_proba(unheard)
     rounded = _predict_in_float16(classifier, unheard)
 

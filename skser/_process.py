@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 
 def start_keras(n_threads: int | None = None) -> None:
@@ -21,6 +22,8 @@ def start_keras(n_threads: int | None = None) -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _no_stderr():
+        if find_spec("opensmile"):
+            import opensmile  # noqa: F401 - loaded after TensorFlow, its library crashes the process
         import keras
     if n_threads is not None and keras.backend.backend() == "tensorflow":
         from ._tensorflow import set_threads

@@ -107,7 +107,7 @@ def table1(
 
       skser reproduce table1
     """
-    from . import _reproduce_tables, reproduce
+    from . import _reproduce_files, _reproduce_tables, reproduce
 
     losses = split_list(loss, "--loss", [*Loss])
     durations = split_list(duration, "--duration", ["3", "7"])
@@ -128,7 +128,7 @@ def table1(
         )
     _run(cells, roots, protocols, recipe, epochs, precision, seeds, out, jobs, threads)
     runs = reproduce.load_runs(out, reproduce.TABLE_1_CELLS)
-    reproduce.write_runs(out, "table1", runs)
+    _reproduce_files.write_runs(out, "table1", runs)
     print(_reproduce_tables.table_1(runs))
 
 
@@ -155,7 +155,7 @@ def ablation(
 
       skser reproduce ablation --corpus emodb --root path/to/emodb
     """
-    from . import _reproduce_tables, reproduce
+    from . import _reproduce_files, _reproduce_tables, reproduce
 
     roots = _pair(corpus or [], root or [])
     durations = split_list(duration, "--duration", ["3", "7"])
@@ -168,7 +168,7 @@ def ablation(
     _run(cells, roots, protocols, recipe, epochs, precision, seeds, out, jobs, threads)
     runs = [reproduce.load_runs(out, group) for group in groups]
     together = {cell: run for group in runs for cell, run in group.items()}
-    reproduce.write_runs(out, "ablation", together)
+    _reproduce_files.write_runs(out, "ablation", together)
     print("\n\n\n".join(map(_reproduce_tables.ablation, runs)))
 
 
@@ -216,13 +216,8 @@ def _print_methods(table: int, folder: Path) -> None:
 
 
 def _size(run: dict) -> float:
-    """Compute the size of the network that was run; all protocols have the same."""
-    start_keras()
-    from ._cost import float16_mebibytes
-    from .network import build_light_sernet
-
-    emotions = next(iter(run.values())).settings["corpus"]["emotions"]
-    return float16_mebibytes(build_light_sernet(len(emotions)))
+    """Return the size of the network that was run; all protocols have the same."""
+    return next(iter(run.values())).float16["float16_mebibytes"]
 
 
 def _pair(corpora: list[PaperCorpus], roots: list[Path]) -> dict[str, Path]:

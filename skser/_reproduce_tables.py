@@ -6,6 +6,7 @@ from typing import Any
 import skser
 
 from ._paper import COST, MEGABYTES, PATHS_GAIN, TABLE_2, TABLE_3, TABLE_4, Method, Scores
+from ._reproduce_files import describe_run
 from ._text import align
 from .reproduce import (
     PATHS,
@@ -13,7 +14,7 @@ from .reproduce import (
     Cell,
     Runs,
     decompose,
-    describe_run,
+    made_alike,
     percent,
     protocols_of,
     subtract,
@@ -59,8 +60,10 @@ def table_1(runs: Runs) -> str:
 
 def _decomposition(runs: Runs) -> list[str]:
     known = {cell: parts for cell, run in runs.items() if (parts := decompose(run))}
+    unlike = [str(c) for c, run in runs.items() if c not in known and run.keys() >= {*PROTOCOLS}]
+    notes = [f"Not taken apart, since the two runs have other settings: {c}" for c in unlike]
     if not known:
-        return []
+        return notes
     published, honest = PROTOCOLS
     rows = [
         ["", "", honest, "+ speakers mixed", "+ epoch chosen on", f"= {published}", "paper"],
@@ -74,7 +77,7 @@ def _decomposition(runs: Runs) -> list[str]:
             ]
             paper = _number(getattr(cell.paper, name, None))
             rows.append([str(cell) if name == "uar" else "", score, *values, paper])
-    return [f"From unseen speakers to the paper's protocol, in points\n\n{align(rows)}"]
+    return [f"From unseen speakers to the paper's protocol, in points\n\n{align(rows)}", *notes]
 
 
 def _how(runs: Runs) -> list[str]:
@@ -113,6 +116,9 @@ def _gains(runs: dict[tuple[str, ...], Any]) -> list[list[str]]:
         return []
     rows = []
     for paths, alone in runs.items():
+        if not made_alike(together, alone, but=("classifier__paths",)):
+            rows.append([f"gain over {' '.join(paths)}", *["other settings"] * len(_SCORES)])
+            continue
         gain = skser.compare(together, alone)
         known = together.caveat or alone.caveat
         figures = [
@@ -120,7 +126,8 @@ def _gains(runs: dict[tuple[str, ...], Any]) -> list[list[str]]:
             for name in _SCORES
         ]
         rows.append([f"gain over {' '.join(paths)}", *figures])
-    if len(runs) == len(PATHS):
+    alike = [made_alike(together, alone, but=("classifier__paths",)) for alone in runs.values()]
+    if len(runs) == len(PATHS) and all(alike):
         pooled = [
             subtract(percent(together.pooled), percent(alone.pooled)) for alone in runs.values()
         ]
@@ -148,7 +155,8 @@ def methods(table: int, run: Mapping[str, Any], megabytes: float | None) -> str:
             rows.append([_OURS, _number(megabytes), *figures, known])
     if not run:
         rows.append([_OURS, *[""] * 4, "not run"])
-    return f"Table {table}, {cell}; in %, ours with 95 % intervals over speakers\n\n{align(rows)}"
+    title = f"Table {table}, {cell}; in %, ours with 95 % intervals over speakers"
+    return "\n\n".join([title, align(rows), *_how({cell: dict(run)})])
 
 
 def cost(costs: Mapping[float, Mapping[str, float]]) -> str:

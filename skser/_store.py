@@ -24,6 +24,10 @@ _NEUTRAL_PARAMS = ("n_jobs", "verbose")
 _NEUTRAL_SETTINGS = ("processors", "seeds", "command")  # each fold says its seed
 
 
+RESULT_FILES = ("predictions.csv", "folds.csv", "confusion.csv", "scores.json")
+"""What a finished evaluation has beside its settings."""
+
+
 class FoldStore:
     """Folds in a folder: written one by one, read back when a run is resumed.
 
@@ -45,21 +49,32 @@ class FoldStore:
     def __init__(self, folder: str | os.PathLike, settings: Mapping[str, Any], *, resume: bool):
         self.folder = Path(folder)
         self._folds = self.folder / "folds"
+        self.earlier: dict[str, Any] = {}
         path = self.folder / "settings.json"
-        if path.exists():
+        if path.exists() and (resume or self._holds_folds()):
             if not resume:
                 raise EvaluationError(
                     f"The folder '{folder}' already holds an evaluation; resume it "
                     "(resume=True, --resume) or give another folder."
                 )
-            _check_same(read_json(path), settings, folder)
+            self.earlier = read_json(path)
+            _check_same(self.earlier, settings, folder)
+        elif self._holds_folds():
+            raise EvaluationError(
+                f"The folder '{folder}' holds folds, but no settings.json that says what they "
+                "were made with; give another folder."
+            )
         self._settings = settings
+
+    def _holds_folds(self) -> bool:
+        """Tell a run from the folder of one that failed before its first fold."""
+        return any(self._folds.rglob("*.json"))
 
     def start(self) -> None:
         """Make the folder and write the settings: from here on it holds an unfinished run."""
         self._folds.mkdir(parents=True, exist_ok=True)
-        # Those of other seeds must not be loaded under these settings.
-        (self.folder / "predictions.csv").unlink(missing_ok=True)
+        for name in RESULT_FILES:  # those of other seeds must not be read under these settings
+            (self.folder / name).unlink(missing_ok=True)
         write_json(self.folder / "settings.json", self._settings)
 
     def read(self, key: tuple[int, str]) -> dict | None:
@@ -90,7 +105,8 @@ class FoldStore:
         """
         path = self._path(*key)
         path.parent.mkdir(exist_ok=True)
-        write_json(path, fold)
+        how = {name: self._settings[name] for name in ("processors", "command")}
+        write_json(path, {**fold, **how})
 
     def _path(self, seed: int, name: str) -> Path:
         # Speakers may be called anything, files may not, and some systems ignore their case.
@@ -144,14 +160,22 @@ def describe_model(model: BaseEstimator) -> dict[str, Any]:
     """
     seeds = seed_params(model)  # given by each evaluation
     params = {
-        name: value
+        name: _describe_param(name, value)
         for name, value in model.get_params(deep=True).items()
-        if name.split("__")[-1] not in _NEUTRAL_PARAMS
-        and name not in seeds
-        and not hasattr(value, "get_params")
-        and name != "steps"
+        if name.split("__")[-1] not in _NEUTRAL_PARAMS and name not in seeds
     }
-    return {"class": type(model).__name__, **{name: as_json(v) for name, v in params.items()}}
+    return {"class": _class_name(model), **params}
+
+
+def _describe_param(name: str, value: Any) -> Any:
+    if name.split("__")[-1] == "steps":
+        return [step for step, _ in value]  # their order; what they are stands under their names
+    return _class_name(value) if hasattr(value, "get_params") else as_json(value)
+
+
+def _class_name(value: Any) -> str:
+    kind = value if isinstance(value, type) else type(value)
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def as_json(value: Any) -> Any:
@@ -176,7 +200,9 @@ def as_json(value: Any) -> Any:
 def _content_hash(value: Any) -> str:
     """Hash what a function does, or what an object holds: their names may stand for anything."""
     if (code := getattr(value, "__code__", None)) is not None:
-        value = (code.co_code, code.co_names, _without_address(code.co_consts))
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        constants = _without_address((code.co_consts, value.__defaults__, cells))
+        value = (code.co_code, code.co_names, constants)
     try:
         return joblib.hash(value)
     except Exception:  # what cannot be pickled is known by its name alone

@@ -225,7 +225,7 @@ def digest_content(utterances: Sequence) -> list[str]:
     for utterance in utterances:
         try:
             samples = (
-                read_samples(Path(utterance))[0] if is_path(utterance) else np.asarray(utterance)
+                read_samples(Path(utterance))[0] if is_path(utterance) else _as_heard(utterance)
             )
         except AudioFileError as problem:
             problems.append(problem)
@@ -233,6 +233,12 @@ def digest_content(utterances: Sequence) -> list[str]:
         digests.append(hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest())
     raise_problems(problems)
     return digests
+
+
+def _as_heard(waveform: Any) -> NDArray:
+    """Return samples in the precision that features are computed from."""
+    samples = np.asarray(waveform)
+    return samples.astype(np.float32) if samples.dtype.kind == "f" else samples
 
 
 def are_waveforms(items: list) -> bool:

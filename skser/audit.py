@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 from ._text import some
@@ -52,8 +52,8 @@ def split_corpus(
 
 
 def audit_split(
-    train: NDArray[np.intp],
-    test: NDArray[np.intp],
+    train: ArrayLike,
+    test: ArrayLike,
     corpus: Bunch,
     unseen: Sequence[str] = ("speaker",),
 ) -> None:
@@ -63,7 +63,7 @@ def audit_split(
 
     Parameters
     ----------
-    train, test : ndarray of int
+    train, test : array-like of int, or of bool of shape (n_samples,)
         Rows of the corpus.
     corpus : Bunch
         The corpus, with `data`, `groups` and, for all but speakers, `frame`.
@@ -77,12 +77,22 @@ def audit_split(
     AudioFileError
         If recordings cannot be read.
     """
+    n_samples = len(corpus.data)
+    trained, tested = (np.arange(n_samples)[np.asarray(rows)] for rows in (train, test))
     for column in unseen:
         values = corpus_column(corpus, column)
-        _raise_shared(column, np.intersect1d(values[train], values[test]))
+        _raise_shared(column, np.intersect1d(values[trained], values[tested]))
     content, data = np.asarray(with_content(corpus).content), list(corpus.data)
-    heard = test[np.isin(content[test], content[train])]
-    _raise_shared("recording", [_name(data[row], row) for row in heard])
+    heard = tested[np.isin(content[tested], content[trained])]
+    twins = [trained[np.argmax(content[trained] == content[row])] for row in heard]
+    _raise_shared(
+        "recording",
+        [
+            f"{_name(data[row], row)} (the same as {_name(data[twin], twin)})"
+            for row, twin in zip(heard, twins, strict=True)
+        ],
+        remedy=" Keep one of each.",
+    )
 
 
 def with_content(corpus: Bunch) -> Bunch:
@@ -153,9 +163,9 @@ def _name(utterance: object, row: int) -> str:
     return str(utterance) if is_path(utterance) else f"row {row}"
 
 
-def _raise_shared(what: str, shared: Sequence | NDArray) -> None:
+def _raise_shared(what: str, shared: Sequence | NDArray, remedy: str = "") -> None:
     if len(shared):
         raise EvaluationError(
             f"The split is not independent: {len(shared)} {what}(s) stand in both training and "
-            f"test data: {some(shared)}."
+            f"test data: {some(shared)}.{remedy}"
         )

@@ -47,8 +47,8 @@ def make_baseline(name: str, *, n_jobs: int | None = None) -> Pipeline:
 
     Notes
     -----
-    The penalty `C` of the support vector machines follows a rule, not a search: 1, the default of
-    libsvm and scikit-learn, with tens of features, and 1e-3 for ComParE_2016, which has more
+    The penalty `C` of the support vector machines is 1, the default of libsvm and scikit-learn,
+    with tens of features, and 1e-3 (known to do well on EMO-DB) for ComParE_2016, which has more
     features than most corpora have utterances. They have no `predict_proba`: probabilities would
     take a cross-validation within each fold. That of `"majority"` are the shares of the emotions.
 

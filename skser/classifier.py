@@ -359,6 +359,12 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
                     f"With warm_start=True the {name!r} parameter of {type(self).__name__} must "
                     f"stay as in the first fit ({first!r}). Got {value!r} instead."
                 )
+        scores = self.history_.get("selection_score", [np.nan])
+        if self.epoch_selection == "inner" and not np.isfinite(scores).all():
+            raise ValueError(
+                "With warm_start=True the 'epoch_selection' parameter cannot become 'inner': an "
+                "earlier fit has heard the speakers that would be set aside. Use a new classifier."
+            )
 
     def _check_paths(self) -> None:
         named = all(isinstance(path, str) for path in self.paths) and {*self.paths} <= {*_PATHS}

@@ -29,11 +29,13 @@ class Comparison:
     p_values : dict of str to float
         Two-sided, of the same bootstrap; nan if there is only one speaker.
     n_only_first, n_only_second : int
-        Number of utterances that only the first or only the second model predicts right.
+        Number of utterances that only the first or only the second model predicts right; of
+        several seeds, that it predicts right with a greater share of them.
     mcnemar_p_value : float
         Exact, two-sided. It takes utterances as independent, which those of a speaker are not.
     caveats : tuple of str
-        What the two evaluations say of themselves: one "knows the test fold", say.
+        What speaks against the comparison: other protocols, or what the evaluations say of
+        themselves.
 
     See Also
     --------
@@ -51,7 +53,7 @@ class Comparison:
     def __str__(self) -> str:
         lines = [f"{'in points':<12}{'difference':>12}{'95 % interval':>18}{'p':>9}"]
         for score, name in SCORE_NAMES.items():
-            low, high = (100 * end for end in self.intervals[score])
+            low, high = (100 * end + 0.0 for end in self.intervals[score])
             lines.append(
                 f"{name:<12}{100 * self.differences[score]:>+12.2f}"
                 f"{f'{low:+.2f} to {high:+.2f}':>18}{_print_p(self.p_values[score]):>9}"
@@ -60,8 +62,8 @@ class Comparison:
             [
                 *lines,
                 "First minus second; paired bootstrap over speakers.",
-                f"McNemar: {self.n_only_first} utterances only the first predicts right, "
-                f"{self.n_only_second} only the second, p: {_print_p(self.mcnemar_p_value)}.",
+                f"McNemar: {self.n_only_first} utterances the first predicts right more often, "
+                f"{self.n_only_second} the second, p: {_print_p(self.mcnemar_p_value)}.",
                 *self.caveats,
             ]
         )
@@ -78,7 +80,8 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     ----------
     first, second : Evaluation
         What `evaluate` returned. With several seeds the scores are means over them, and
-        McNemar's test takes the most frequent prediction of each utterance.
+        McNemar's test (then a sign test) counts for each utterance which model is right with the
+        greater share of its seeds.
 
     Returns
     -------
@@ -127,7 +130,8 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
         resampled = _differences(*map(resample_scores, counts))
         intervals = {name: percentile_interval(d, 0.95) for name, d in resampled.items()}
         p_values = {name: _two_sided(d) for name, d in resampled.items()}
-    right = [_most_frequent(run) == truth for run in runs]
+    # With several seeds, the share of them that is right: no vote, which would have to break ties.
+    right = [(run == truth[:, np.newaxis]).mean(axis=1) for run in runs]
     n_only_first, n_only_second = int((right[0] > right[1]).sum()), int((right[1] > right[0]).sum())
     return Comparison(
         differences=differences,
@@ -136,7 +140,16 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
         n_only_first=n_only_first,
         n_only_second=n_only_second,
         mcnemar_p_value=_mcnemar(n_only_first, n_only_second),
-        caveats=tuple(
+        caveats=_caveats(first, second),
+    )
+
+
+def _caveats(first: Evaluation, second: Evaluation) -> tuple[str, ...]:
+    names = [evaluation.settings["protocol"]["name"] for evaluation in (first, second)]
+    differ = names[0] != names[1]
+    return (
+        *([f"The protocols differ: {' and '.join(names)}."] if differ else []),
+        *(
             f"The {which} evaluation {evaluation.caveat}."
             for which, evaluation in (("first", first), ("second", second))
             if evaluation.caveat
@@ -150,7 +163,8 @@ def _differences(first: dict, second: dict) -> dict:
 
 def _two_sided(differences: NDArray[np.float64]) -> float:
     """Return how seldom a draw contradicts the sign of the difference, counting one that does."""
-    n_contrary = min((differences <= 0).sum(), (differences >= 0).sum())
+    tie = 1e-12  # scores are sums in another order, which rounds
+    n_contrary = min((differences <= tie).sum(), (differences >= -tie).sum())
     return min(1.0, float(2 * (n_contrary + 1) / (len(differences) + 1)))
 
 
@@ -159,10 +173,3 @@ def _mcnemar(n_only_first: int, n_only_second: int) -> float:
     if not n_discordant:
         return 1.0
     return float(stats.binomtest(n_only_first, n_discordant).pvalue)
-
-
-def _most_frequent(runs: NDArray) -> NDArray:
-    """Return the most frequent prediction of each row; of several, the first by name."""
-    labels = np.unique(runs)
-    counts = (runs[:, :, np.newaxis] == labels).sum(axis=1)
-    return labels[counts.argmax(axis=1)]

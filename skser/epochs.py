@@ -95,7 +95,8 @@ def hold_out_speakers(
     if groups is None:
         raise ValueError(
             "The epoch_selection 'inner' sets speakers aside inside fit, so fit needs them: pass "
-            "groups= (in a Pipeline without metadata routing classifier__groups=), or take "
+            "groups= (in a Pipeline without metadata routing classifier__groups=, in "
+            "cross_validate params={'classifier__groups': ...}), or take "
             "epoch_selection='last'."
         )
     speakers = np.asarray(groups)
@@ -112,7 +113,7 @@ def hold_out_speakers(
     if (n_speakers := len(np.unique(speakers))) < 2:
         raise ValueError(
             "The epoch_selection 'inner' needs at least two speakers in the training data. Got "
-            f"{n_speakers}."
+            f"{n_speakers}; take more speakers, or epoch_selection='last'."
         )
     n_aside = min(n_speakers - 1, max(1, round(fraction * n_speakers)))
     draws = GroupShuffleSplit(_MAX_DRAWS, test_size=n_aside, random_state=seed)

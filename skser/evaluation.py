@@ -22,14 +22,14 @@ from ._environment import (
     describe_versions,
 )
 from ._folds import Job, estimate_seconds, run_jobs
-from ._predictions import find_network, seed_params
+from ._predictions import find_network, holds_network, seed_params
 from ._store import FoldStore, as_json, describe_corpus, describe_model
 from ._text import some
 from ._utterances import is_path
 from .audit import corpus_column, split_corpus, with_content
 from .callbacks import FoldBar, show_estimate
-from .classifier import LightSERNetClassifier
 from .exceptions import EvaluationError, MissingClassWarning, SmallFoldWarning
+from .functionals import FunctionalsTransformer
 from .protocols import Fold, Protocol, get_protocol
 from .results import Evaluation
 
@@ -66,8 +66,8 @@ def evaluate(
     out : path-like, default=None
         A folder. Every finished fold is written to it at once, the results at the end.
     resume : bool, default=False
-        Go on with the folds that `out` holds; their settings must be the same, but there may be
-        other seeds.
+        Go on with the folds that `out` holds; their settings must be the same. The seeds of the
+        run are kept, and those of `seeds` that it lacks are added.
     n_jobs : int or None, default=None
         Number of folds that are trained at a time, each in a process of its own.
     n_threads : int or None, default=None
@@ -109,6 +109,11 @@ def evaluate(
         raise EvaluationError(
             "The 'n_jobs' parameter of evaluate must be None, at least 1, or -1. Got 0 instead."
         )
+    if not hasattr(model, "get_params") or isinstance(model, type):
+        raise EvaluationError(
+            "The 'model' parameter of evaluate must be a scikit-learn estimator, such as "
+            f"make_light_sernet(). Got {model!r} instead."
+        )
     protocol = get_protocol(protocol)
     seeds = _check_seeds(seeds, model)
     corpus = _check_corpus(corpus)
@@ -121,11 +126,16 @@ def evaluate(
         "processors": describe_processors(n_jobs, n_threads),
     }
     store = FoldStore(out, settings, resume=resume) if out is not None else None
+    if store and (earlier := store.earlier.get("seeds")):
+        # No seed that is finished is left out, so that the best one cannot be picked.
+        settings["seeds"] = seeds = sorted({*earlier, *seeds})
     jobs = [Job(fold, seed) for seed in seeds for fold in folds]
     finished = {job.key: done for job in jobs if store and (done := store.read(job.key))}
     todo = [job for job in jobs if job.key not in finished]
     if verbose and todo:
         show_estimate(len(todo), estimate_seconds(model, corpus, todo))
+    if store and not todo:
+        settings |= {k: v for k, v in store.earlier.items() if k in ("processors", "command")}
     if store:
         store.start()
     run = partial(run_jobs, caveat=protocol.caveat, store=store, n_jobs=n_jobs, n_threads=n_threads)
@@ -159,25 +169,31 @@ def _check_seeds(seeds: Sequence[int], model: BaseEstimator) -> list[int]:
 def _check_model(model: BaseEstimator, protocol: Protocol) -> None:
     if protocol.caveat and find_network(model) is None:
         raise EvaluationError(
-            f"The protocol {protocol.name} chooses an epoch, so it needs a model that ends in "
-            f"LightSERNetClassifier. Got {type(model).__name__} instead."
+            f"The protocol {protocol.name} chooses an epoch on the test fold, so it needs a model "
+            "that has epochs: LightSERNetClassifier or a Pipeline that ends in it, and no "
+            f"baseline or search. Got {type(model).__name__} instead."
         )
 
 
 def _describe_run(
     model: BaseEstimator, corpus: Bunch, protocol: Protocol, seeds: list[int]
 ) -> dict[str, Any]:
-    network = find_network(model)
     return {
         "corpus": describe_corpus(corpus, *_held_out(corpus, protocol)),
         "protocol": _describe_protocol(protocol),
-        "epoch": network and _describe_epoch(network, protocol),
+        "epoch": _describe_epoch(model, protocol),
         "seeds": seeds,
         "model": describe_model(model),
-        "versions": describe_versions(),
-        "keras_backend": network and describe_backend(),
+        "versions": describe_versions(*_needed_packages(model)),
+        "keras_backend": describe_backend() if holds_network(model) else None,
         "command": describe_command(f"evaluate(model, corpus, {protocol=}, {seeds=})"),
     }
+
+
+def _needed_packages(model: BaseEstimator) -> list[str]:
+    """Name the optional packages that the features of a model are computed by."""
+    parts = [model, *model.get_params(deep=True).values()]
+    return ["opensmile"] if any(isinstance(p, FunctionalsTransformer) for p in parts) else []
 
 
 def _describe_protocol(protocol: Protocol) -> dict[str, Any]:
@@ -190,13 +206,15 @@ def _held_out(corpus: Bunch, protocol: Protocol) -> list[NDArray[np.str_]]:
     return [corpus_column(corpus, column) for column in protocol.columns if column != "speaker"]
 
 
-def _describe_epoch(network: LightSERNetClassifier, protocol: Protocol) -> str:
+def _describe_epoch(model: BaseEstimator, protocol: Protocol) -> str | None:
+    if (network := find_network(model)) is None:
+        return "as the model sets it, by training data alone" if holds_network(model) else None
     if protocol.caveat:
         return f"the last of {network.epochs} with the best accuracy on the test fold"
     if network.epoch_selection == "inner":
         return (
             f"the last of {network.epochs} with the best UAR on training speakers set aside "
-            f"({network.validation_fraction:.0%} of them)"
+            f"({network.validation_fraction:.0%} of them, who are not trained on)"
         )
     return f"the last of {network.epochs}, fixed before the run"
 
@@ -204,7 +222,7 @@ def _describe_epoch(network: LightSERNetClassifier, protocol: Protocol) -> str:
 def _check_corpus(corpus: Bunch) -> Bunch:
     """Return the corpus by position, whatever index its columns have, with digests."""
     for column in ("data", "target", "groups"):
-        if column not in corpus:
+        if not isinstance(corpus, Bunch) or column not in corpus:
             raise EvaluationError(
                 f"A corpus must have 'data', 'target' and 'groups' (speakers). '{column}' is "
                 "missing; make_bunch makes a corpus from a table."
@@ -217,6 +235,10 @@ def _check_corpus(corpus: Bunch) -> Bunch:
             "A corpus must have as many 'data' as 'target' and 'groups'. Got "
             f"{len(corpus.data)}, {len(corpus.target)} and {len(corpus.groups)}{rows}."
         ) from error
+    if n_missing := int(pd.isna(np.asarray(corpus.target, dtype=object)).sum()):
+        raise EvaluationError(
+            f"A corpus must have an emotion for every utterance. Got {n_missing} without."
+        )
     if len(np.unique(corpus.target)) < 2:
         raise EvaluationError("A corpus must have at least two emotions to be told apart.")
     return with_content(
@@ -273,9 +295,14 @@ def _assemble(corpus: Bunch, jobs: list[Job], finished: dict, settings: dict) ->
         others = [name for name in predicted if name not in ordered]
         predicted = predicted.reindex(columns=[*others, *ordered])
         predicted = predicted.fillna(dict.fromkeys(ordered, 0.0))
-    columns = ("seed", "fold", "caveat", "n_train", "n_test", "epoch", "n_parameters", "seconds")
+    known_of_network = ("epoch", "n_parameters")
+    columns = ("seed", "fold", "caveat", "n_train", "n_test", "best_params", *known_of_network)
     rows = [
-        {name: finished[job.key][name] for name in columns if name in finished[job.key]}
+        {
+            name: finished[job.key][name]
+            for name in (*columns, "seconds")
+            if name in finished[job.key]
+        }
         for job in jobs
     ]
     folds = pd.DataFrame(rows)

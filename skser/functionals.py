@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import sys
 from functools import lru_cache
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -335,6 +336,11 @@ class MFCCStatistics(TransformerMixin, BaseEstimator):
 @lru_cache(maxsize=4)
 def _make_smile(feature_set: str) -> "Smile":
     """Return openSMILE for a feature set; threads can share it."""
+    if "tensorflow" in sys.modules and "opensmile" not in sys.modules:
+        raise ImportError(
+            "openSMILE crashes in a process that imported TensorFlow before it. Import opensmile "
+            "first, or let skser import TensorFlow."
+        )
     try:
         import opensmile
     except ImportError as error:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import fft, signal
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from threadpoolctl import ThreadpoolController
 
+from ._blas import one_blas_thread
 from ._frames import MelBands, mel_spectra, split_bands
 from ._utterances import compute_each, take_utterances
 from .audio import LEVELS, prepare_waveform
@@ -190,7 +190,7 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         self._check_parameters()
         utterances, read = take_utterances(self, X, sample_rate=self.sample_rate, reset=False)
         # The products are small: threads of BLAS would wait for each other, and for the workers.
-        with _libraries().limit(limits=1, user_api="blas"):
+        with one_blas_thread():
             arrays = compute_each(
                 utterances, read, prepare=self._prepare, compute=self._mfcc, n_jobs=self.n_jobs
             )
@@ -266,12 +266,6 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = []  # always float32
         return tags
-
-
-@lru_cache(maxsize=1)
-def _libraries() -> ThreadpoolController:
-    """Find the libraries that have threads, once: it takes milliseconds."""
-    return ThreadpoolController()
 
 
 @lru_cache(maxsize=16)

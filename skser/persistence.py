@@ -75,6 +75,7 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
         "input": {name: _describe_input(step) for name, step in steps.items()},
         "history": classifier.history_,
         "epoch": classifier.epoch_,
+        "speaker_seed": classifier._speaker_seed,
         "weights": [weight.path for weight in network.weights],
         "versions": describe_versions(),
         "keras_backend": describe_backend(),
@@ -252,12 +253,14 @@ def _restore(
         raise ValueError(f"the classes {settings['classes']!r} are not sorted and different")
     if not isinstance(settings["history"], dict):
         raise TypeError("its history is no table of epochs")
-    if not isinstance(settings["epoch"], int):
-        raise TypeError(f"its epoch {settings['epoch']!r} is no int")
+    for name in ("epoch", "speaker_seed"):
+        if not isinstance(settings[name], int):
+            raise TypeError(f"its {name} {settings[name]!r} is no int")
     classifier.classes_ = classes
     classifier.n_features_in_ = settings["n_mfcc"]
     classifier.history_ = settings["history"]
     classifier.epoch_ = settings["epoch"]
+    classifier._speaker_seed = settings["speaker_seed"]
     keras_classifier = classifier._make_keras_classifier(seed=0)
     network = keras_classifier.model_
     if [weight.path for weight in network.weights] != settings["weights"]:

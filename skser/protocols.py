@@ -1,6 +1,7 @@
 """Who is held out: protocols as scikit-learn splitters, and the check that a split is honest."""
 
 from collections.abc import Iterator
+from numbers import Integral
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
@@ -218,8 +219,9 @@ class SpeakerGroups(Protocol):
 
     Parameters
     ----------
-    n_splits : int, default=5
-        Number of groups; they get about as many utterances each.
+    n_splits : int or None, default=None
+        Number of groups; None makes five, or as many as there are speakers. Each gets
+        about as many utterances.
     """
 
     name = "speaker-groups"
@@ -228,7 +230,7 @@ class SpeakerGroups(Protocol):
         "other groups"
     )
 
-    def __init__(self, n_splits: int = 5):
+    def __init__(self, *, n_splits: int | None = None):
         self.n_splits = n_splits
 
     def _name_folds(self, y: ArrayLike | None, groups: NDArray) -> NDArray[np.str_]:  # noqa: ARG002 - shared signature
@@ -243,10 +245,8 @@ class SpeakerAndText(Protocol):
 
     Parameters
     ----------
-    n_speaker_groups : int, default=5
-        Number of groups of speakers.
-    n_text_groups : int, default=5
-        Number of groups of texts.
+    n_speaker_groups, n_text_groups : int or None, default=None
+        Number of groups of speakers and of texts; None makes five, or as many as there are.
     """
 
     name = "speaker-and-text"
@@ -257,7 +257,7 @@ class SpeakerAndText(Protocol):
     columns = ("speaker", "text")
     unseen = ("speaker", "text")
 
-    def __init__(self, n_speaker_groups: int = 5, n_text_groups: int = 5):
+    def __init__(self, *, n_speaker_groups: int | None = None, n_text_groups: int | None = None):
         self.n_speaker_groups = n_speaker_groups
         self.n_text_groups = n_text_groups
 
@@ -292,7 +292,7 @@ class CorpusToCorpus(Protocol):
     columns = ("corpus",)
     unseen = ("corpus", "speaker")
 
-    def __init__(self, test: str | None = None):
+    def __init__(self, *, test: str | None = None):
         self.test = test
 
     def _choose_folds(self, names: NDArray[np.str_]) -> NDArray[np.str_]:
@@ -317,7 +317,7 @@ class Published(Protocol):
     Parameters
     ----------
     random_state : int, default=0
-        Seed of the permutation.
+        Seed of the permutation, which stays the same for all `seeds` of `evaluate`.
 
     References
     ----------
@@ -333,12 +333,17 @@ class Published(Protocol):
     unseen = ()
     caveat = CAVEAT
 
-    def __init__(self, random_state: int = 0):
+    def __init__(self, *, random_state: int = 0):
         self.random_state = random_state
 
     def _name_folds(self, y: ArrayLike | None, groups: NDArray) -> NDArray[np.str_]:
         if y is None:
             raise EvaluationError(f"The protocol {self.name} needs y, the class of each utterance.")
+        if not isinstance(self.random_state, Integral) or self.random_state < 0:
+            raise EvaluationError(  # anything else would give other folds at each call
+                f"The 'random_state' parameter of {type(self).__name__} must be an int of at "
+                f"least 0. Got {self.random_state!r} instead."
+            )
         generator = np.random.default_rng(self.random_state)
         names, labels = groups[:, 0].copy(), np.asarray(y)
         for label in np.unique(labels):

@@ -4,14 +4,12 @@
 printed in `_reproduce_tables`.
 """
 
-import csv
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ._files import replaced_file, write_json
 from ._paper import PATHS_GAIN, TABLE_1, Scores
 
 PROTOCOLS = ("published", "leave-one-speaker-out")
@@ -245,11 +243,14 @@ def decompose(run: Mapping[str, Any]) -> dict[str, Scores] | None:
     parts : dict of str to Scores, or None
         In %: `"honest"`, the score on unseen speakers; then what is added to it, in points:
         `"speakers"` by folds that mix speakers, `"epoch"` by choosing the epoch on the test fold;
-        and their sum, `"published"`. None if one of the two runs is missing.
+        and their sum, `"published"`. None if one of the two runs is missing, or they were made
+        with different settings.
     """
     if not run.keys() >= {*PROTOCOLS}:
         return None
     published, honest = (run[protocol] for protocol in PROTOCOLS)
+    if not made_alike(published, honest):
+        return None
     middle = percent(published.alternatives.loc["last_epoch"])
     return {
         "honest": percent(honest.pooled),
@@ -257,6 +258,29 @@ def decompose(run: Mapping[str, Any]) -> dict[str, Scores] | None:
         "epoch": subtract(percent(published.pooled), middle),
         "published": percent(published.pooled),
     }
+
+
+def made_alike(first: Any, second: Any, *, but: tuple[str, ...] = ()) -> bool:
+    """Tell whether two runs differ in nothing but their protocol.
+
+    Parameters
+    ----------
+    first, second : Evaluation
+        The runs.
+    but : tuple of str, default=()
+        Parameters of the model that may differ.
+
+    Returns
+    -------
+    alike : bool
+        Whether the corpus, the model, the seeds and the backend are the same.
+    """
+    known = []
+    for settings in (first.settings, second.settings):
+        model = {name: v for name, v in settings["model"].items() if name not in but}
+        corpus = settings["corpus"]["fingerprint"]
+        known.append((model, corpus, settings["seeds"], settings["keras_backend"]))
+    return known[0] == known[1]
 
 
 def percent(scores: Mapping[str, float]) -> Scores:
@@ -289,99 +313,3 @@ def subtract(left: Scores, right: Scores) -> Scores:
         In points.
     """
     return Scores(*(a - b for a, b in zip(left, right, strict=True)))  # type: ignore[operator]
-
-
-def write_runs(out: str | os.PathLike, name: str, runs: Runs) -> None:
-    """Write `<name>.csv` and `<name>.json`: one row a figure, with what it was made with.
-
-    Parameters
-    ----------
-    out : path-like
-        The folder, created when it is missing.
-    name : str
-        Name of the files.
-    runs : dict
-        What `load_runs` returned.
-    """
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [row for cell in runs for row in _rows(cell, runs[cell], protocols_of(runs))]
-    content = {
-        "rows": rows,
-        "decomposition": [
-            {"experiment": cell.name, "note": _note(run), **_plain(parts)}
-            for cell, run in runs.items()
-            if (parts := decompose(run))
-        ],
-        "settings": {
-            f"{cell.name}/{protocol}": evaluation.settings
-            for cell, run in runs.items()
-            for protocol, evaluation in run.items()
-        },
-    }
-    write_json(folder / f"{name}.json", content)
-    columns = dict.fromkeys(key for row in rows for key in row)
-    with (
-        replaced_file(folder / f"{name}.csv") as path,
-        path.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, list(columns))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _rows(cell: Cell, run: Mapping[str, Any], protocols: list[str]) -> list[dict[str, Any]]:
-    known = {"experiment": cell.name, **asdict(cell), "paths": "+".join(cell.paths or PATHS)}
-    rows = []
-    if cell.paper:
-        rows.append({**known, "source": "paper", "note": "as published", **cell.paper._asdict()})
-    for protocol in protocols:
-        row: dict[str, Any] = {**known, "source": protocol}
-        if protocol in run:
-            row |= _figures(run[protocol])
-        else:
-            row["note"] = "not run"
-        rows.append(row)
-    return rows
-
-
-def _figures(evaluation: Any) -> dict[str, Any]:
-    """Return the scores of a run in %, with intervals, and the settings that matter most."""
-    figures: dict[str, Any] = {"note": evaluation.caveat, **percent(evaluation.pooled)._asdict()}
-    for name in Scores._fields:
-        low, high = evaluation.intervals[name]
-        figures |= {f"{name}_low": 100 * low, f"{name}_high": 100 * high}
-    for alternative, scores in evaluation.alternatives.iterrows():
-        values = percent(scores)._asdict()
-        figures |= {f"{name}_{alternative}": value for name, value in values.items()}
-    if len(evaluation.settings["seeds"]) > 1:
-        figures |= {f"{name}_sd_of_seeds": 100 * evaluation.spread[name] for name in Scores._fields}
-    return figures | describe_run(evaluation)
-
-
-def describe_run(evaluation: Any) -> dict[str, Any]:
-    """Name the settings of a run that tables 1 to 4 leave open.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        The run.
-
-    Returns
-    -------
-    settings : dict
-        Number of epochs, initial learning rate, batch size, precision and seeds.
-    """
-    model = evaluation.settings["model"]
-    wanted = "epochs", "learning_rate", "batch_size", "precision"
-    seeds = " ".join(map(str, evaluation.settings["seeds"]))
-    known = {name: model[key] for name in wanted if (key := f"classifier__{name}") in model}
-    return {**known, "seeds": seeds}
-
-
-def _note(run: Mapping[str, Any]) -> str:
-    return run[PROTOCOLS[0]].caveat
-
-
-def _plain(parts: Mapping[str, Scores]) -> dict[str, dict[str, float | None]]:
-    return {name: scores._asdict() for name, scores in parts.items()}

@@ -14,6 +14,15 @@ from .exceptions import EvaluationError
 from .metrics import SCORE_NAMES, bootstrap_intervals, score_predictions
 
 _UTTERANCE = ["file", "speaker", "label"]
+_WHOLE = ("seed", "n_train", "n_test", "epoch", "n_parameters")
+_TOLD_PARAMS = (
+    "mfcc__duration",
+    "classifier__loss",
+    "classifier__epochs",
+    "classifier__learning_rate",
+    "classifier__precision",
+    "classifier__C",
+)
 _ALTERNATIVES = {"float16": "float16 weights", "last_epoch": "last epoch"}
 
 
@@ -30,8 +39,9 @@ class Evaluation:
         the model gives them, a column `p_<emotion>` with the probability of each emotion (0 for
         one that the fold's training data lack).
     folds : DataFrame
-        One row a fold and seed: `seed`, `fold`, `n_train`, `n_test`, `seconds` (s) and, for the
-        network, `epoch` (whose weights were kept; the first is 1) and `n_parameters`.
+        One row a fold and seed: `seed`, `fold`, `caveat` under "published", `n_train`, `n_test`,
+        `seconds` (s), of a search `best_params` and, for the network, `epoch` (whose weights were
+        kept; the first is 1) and `n_parameters`.
     settings : dict
         Corpus, protocol, model, seeds, versions, backend and command; plain JSON.
 
@@ -224,7 +234,7 @@ class Evaluation:
         Raises
         ------
         EvaluationError
-            If the folder holds no finished evaluation.
+            If the folder holds no finished evaluation, or one that this version cannot read.
         """
         folder = Path(folder)
         if not (folder / "predictions.csv").exists():
@@ -233,9 +243,14 @@ class Evaluation:
             pd.read_csv(folder / name, dtype=str, keep_default_na=False)  # "NA" may be a label
             for name in ("predictions.csv", "folds.csv")
         )
+        if not {"seed", *_UTTERANCE, "prediction"} <= {*predictions} or "seed" not in folds:
+            raise EvaluationError(
+                f"The folder '{folder}' holds no evaluation that this version of skser can read: "
+                "its tables lack columns; evaluate again."
+            )
         probabilities = [name for name in map(str, predictions) if name.startswith("p_")]
         predictions = predictions.astype({"seed": int, **dict.fromkeys(probabilities, float)})
-        whole = [name for name in map(str, folds) if name not in ("fold", "seconds", "caveat")]
+        whole = [name for name in map(str, folds) if name in _WHOLE]
         folds = folds.astype({"seconds": float, **dict.fromkeys(whole, int)})
         return cls(predictions, folds, read_json(folder / "settings.json"))
 
@@ -253,6 +268,7 @@ class Evaluation:
             "Protocol": f"{protocol['name']}{caveat}, {self.folds['fold'].nunique()} folds",
             "Unseen": protocol["sentence"],
             "Epoch": settings["epoch"] or "",
+            "Model": _describe_model(settings["model"]),
             "Seeds": ", ".join(map(str, self.seeds)),
             "Backend": f"keras on {backend}" if backend else "",
             "Versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
@@ -278,6 +294,8 @@ class Evaluation:
             f"{f'{100 * low:.1f}-{100 * high:.1f}':>13}" for low, high in self.intervals.values()
         )
         lines.append(f"{'95 % interval':<25}{ends}")
+        if self.caveat:
+            lines.append(f"{'':<20}(each of these scores {self.caveat})")
         for name, row in self.alternatives.iterrows():
             lines.append(_score_line(_ALTERNATIVES[str(name)], n, dict(row)))
         if float16 := self.float16:
@@ -291,6 +309,15 @@ class Evaluation:
     def _score_runs(self, column: str, rows: NDArray | slice = slice(None)) -> pd.DataFrame:
         labels = self.utterances["label"].to_numpy()[rows]
         return pd.DataFrame([score_predictions(labels, run) for run in self.runs(column)[rows].T])
+
+
+def _describe_model(model: dict[str, Any]) -> str:
+    """Name the steps, and the parameters that are chosen most often."""
+    steps = [str(model.get(step, step)) for step in model.get("steps", [])] or [model["class"]]
+    told = {name.split("__")[-1]: value for name, value in model.items() if name in _TOLD_PARAMS}
+    known = ", ".join(f"{name} {value}" for name, value in told.items())
+    names = ", ".join(step.rsplit(".", 1)[-1] for step in steps)
+    return f"{names} ({known})" if known else names
 
 
 def _score_line(name: str, n: int, scores: dict) -> str:

@@ -45,9 +45,9 @@ def test_each_speaker_is_held_out_once(groups):
     [
         ("leave-one-speaker-out", 4, 6),
         ("leave-one-session-out", 2, 4),
-        (SpeakerGroups(2), 2, 4),
-        (SpeakerAndText(4, 2), 8, 3),
-        (SpeakerAndText(2, 2), 4, 2),
+        (SpeakerGroups(n_splits=2), 2, 4),
+        (SpeakerAndText(n_speaker_groups=4, n_text_groups=2), 8, 3),
+        (SpeakerAndText(n_speaker_groups=2, n_text_groups=2), 4, 2),
         ("corpus-to-corpus", 2, 4),
         ("published", 4, 6),
     ],
@@ -64,15 +64,15 @@ def test_every_protocol_splits_a_corpus(protocol, n_folds, n_train):
     [
         ("leave-one-speaker-out", (0, 2)),
         ("leave-one-session-out", (0, 4)),
-        (SpeakerGroups(2), (0, 2)),  # groups 1 and 2
-        (SpeakerAndText(4, 2), (0, 3)),
+        (SpeakerGroups(n_splits=2), (0, 2)),  # groups 1 and 2
+        (SpeakerAndText(n_speaker_groups=4, n_text_groups=2), (0, 3)),
         ("corpus-to-corpus", (0, 4)),
     ],
 )
 def test_a_copy_on_both_sides_is_found(protocol, copied):
     data = [np.full(9, row) for row in range(8)]
     data[copied[1]] = data[copied[0]].copy()
-    message = r"1 recording\(s\) stand in both training and test data: row \d\."
+    message = r"1 recording\(s\) stand in both .*: row \d \(the same as row \d\)\. Keep one of each"
     with pytest.raises(EvaluationError, match=message):
         list(split_corpus(make_full_corpus(data), protocol))
 
@@ -90,7 +90,7 @@ def test_a_copy_by_another_name_is_found_by_its_samples(write_audio):
     names = {"a.wav": samples, "b.wav": samples[::-1], "copy.flac": samples}
     recordings = [write_audio(name, samples=samples) for name, samples in names.items()]
     corpus = make_corpus(["03", "08", "16"], recordings)
-    message = r"1 recording\(s\) stand in both training and test data: .*a\.wav\."
+    message = r"1 recording\(s\) stand in both .*: .*a\.wav \(the same as .*copy\.flac\)"
     for data in (recordings, pd.Series(recordings, index=[7, 8, 9])):
         with pytest.raises(EvaluationError, match=message):
             list(split_corpus(Bunch(**{**corpus, "data": data})))
@@ -111,7 +111,7 @@ def test_a_corpus_with_a_speaker_of_another_is_refused():
 def test_nothing_to_train_on_is_refused():
     corpus = make_corpus(["a", "a", "b", "b"], text=["x", "y", "x", "x"])
     with pytest.raises(EvaluationError, match=r"'speaker group ., text group 1' .* has nothing to"):
-        list(split_corpus(corpus, SpeakerAndText(2, 2)))
+        list(split_corpus(corpus, SpeakerAndText(n_speaker_groups=2, n_text_groups=2)))
 
 
 def test_recordings_that_cannot_be_read_are_listed_before_anything_is_trained(tmp_path):
@@ -209,3 +209,19 @@ def test_every_named_protocol_needs_no_more_than_its_columns():
     corpus = make_full_corpus()
     for name, protocol in PROTOCOLS.items():
         assert {*protocol.columns, *protocol.unseen} <= {"speaker", *corpus.frame}, name
+
+
+def test_rows_may_be_lists_or_masks():
+    corpus = make_corpus(["03", "08", "03", "08"])
+    mask = np.array([True, False, True, False])
+    audit_split([0, 2], [1, 3], corpus)
+    audit_split(mask, ~mask, corpus)
+    with pytest.raises(EvaluationError, match=r"1 speaker\(s\) stand in both .*: 03\."):
+        audit_split([0], [2], corpus)
+
+
+def test_a_copy_in_another_precision_is_found():
+    samples = np.random.default_rng(0).normal(size=9)
+    corpus = make_corpus(["03", "08"], [samples, samples.astype(np.float32)])
+    with pytest.raises(EvaluationError, match=r"1 recording\(s\) stand in both"):
+        list(split_corpus(corpus))

@@ -11,7 +11,7 @@ from standin import Seeded, StandIn, make_corpus
 
 from skser import Evaluation, compare, evaluate
 from skser.exceptions import EvaluationError
-from skser.metrics import SCORE_NAMES
+from skser.metrics import SCORE_NAMES, confusions_by_speaker, resample_scores
 
 N_SPEAKERS = 6
 
@@ -112,8 +112,29 @@ def test_several_seeds_are_compared_by_their_means():
     second = make_evaluation(right_in(0, 1, 2))
     comparison = compare(first, second)
     assert comparison.differences["wa"] == pytest.approx((3 - (1 + 1 + 4) / 3) / 60)
-    # Most runs of the first are wrong in row 0 only.
-    assert (comparison.n_only_first, comparison.n_only_second) == (2, 0)
+    # Rows 0 to 2 are right in 1, 2 and 2 of the first's 3 seeds; 3 and 4 in 2, where the second is.
+    assert (comparison.n_only_first, comparison.n_only_second) == (3, 2)
+
+
+def test_a_speaker_who_ties_but_for_rounding_counts_as_a_tie():
+    n = 30
+    speakers = ["a"] * 10 + ["b"] * 10 + ["c"] * 10
+    first = make_evaluation(right_in(0, 20, n=n), right_in(0, 1, 2, 21, n=n), speakers=speakers)
+    second = make_evaluation(right_in(0, 1, 10, 20, n=n), speakers=speakers)
+    # Speakers a and c tie in the mean of the seeds, so a draw without b, 8 of 27, is a tie.
+    n_ties = (np.abs(_resampled_differences(first, second)) < 1e-12).sum()
+    assert n_ties == pytest.approx(2000 * 8 / 27, rel=0.15)
+    assert compare(first, second).p_values["wa"] == pytest.approx(2 * (n_ties + 1) / 2001)
+
+
+def _resampled_differences(first, second):
+    truth, speakers = (first.utterances[name].to_numpy() for name in ("label", "speaker"))
+    labels = np.unique(truth)
+    scores = [
+        resample_scores(confusions_by_speaker(truth, e.runs(), speakers, labels))["wa"]
+        for e in (first, second)
+    ]
+    return scores[0] - scores[1]
 
 
 def test_seeds_of_an_evaluation_are_those_of_its_pooled_scores(noise):
@@ -151,7 +172,9 @@ def test_one_other_utterance_is_refused(whole, column):
 
 def test_another_protocol_on_the_same_utterances_is_compared(noise, whole):
     other = evaluate(StandIn(), noise, protocol="leave-one-session-out")
-    assert compare(whole, other).caveats == ()
+    assert compare(whole, other).caveats == (
+        "The protocols differ: leave-one-speaker-out and leave-one-session-out.",
+    )
 
 
 def test_print_says_what_was_tested():
@@ -159,12 +182,15 @@ def test_print_says_what_was_tested():
     first = make_evaluation(right_in(), caveat=caveat)
     second = make_evaluation(right_in(*range(0, 60, 10)))
     comparison = compare(first, second)
-    assert comparison.caveats == ("The first evaluation knows the test fold.",)
+    assert comparison.caveats == (
+        "The protocols differ: published and leave-one-speaker-out.",
+        "The first evaluation knows the test fold.",
+    )
     lines = str(comparison).splitlines()
     assert lines[0].split() == ["in", "points", "difference", "95", "%", "interval", "p"]
     wa = [line.split() for line in lines if line.startswith("WA")]
     assert wa == [["WA", "+10.00", "+10.00", "to", "+10.00", "0.0010"]]
-    assert "McNemar: 6 utterances only the first predicts right, 0 only the second" in lines[-2]
+    assert "McNemar: 6 utterances the first predicts right more often, 0 the second" in lines[-3]
     assert lines[-1] == "The first evaluation knows the test fold."
     assert str(compare(second, first)).endswith("The second evaluation knows the test fold.")
     assert caveat not in str(compare(second, second))

@@ -155,11 +155,17 @@ def test_history_of_warm_starts_has_every_epoch(mfcc):
     classifier = tiny(epochs=1, warm_start=True).fit(mfcc, Y, groups=SPEAKERS)
     score = classifier.history_["selection_score"]
     classifier.set_params(epoch_selection="last").fit(mfcc, Y)
-    classifier.set_params(epoch_selection="inner").fit(mfcc, Y, groups=SPEAKERS)
     history = classifier.history_
-    assert {len(values) for values in history.values()} == {3}
+    assert {len(values) for values in history.values()} == {2}
     assert history["selection_score"][:1] == score
-    assert np.isnan(history["selection_score"]).tolist() == [False, True, False]
+    assert np.isnan(history["selection_score"]).tolist() == [False, True]
+
+
+def test_no_speaker_is_set_aside_whom_an_earlier_fit_has_heard(mfcc):
+    classifier = tiny(epochs=1, warm_start=True, epoch_selection="last").fit(mfcc, Y)
+    classifier.set_params(epoch_selection="inner")
+    with pytest.raises(ValueError, match=r"'epoch_selection' parameter cannot become 'inner'"):
+        classifier.fit(mfcc, Y, groups=SPEAKERS)
 
 
 def test_saved_classifier_knows_its_epoch(mfcc, scores, tmp_path):
@@ -167,6 +173,7 @@ def test_saved_classifier_knows_its_epoch(mfcc, scores, tmp_path):
     save(classifier, tmp_path / "model.skser")
     loaded = load(tmp_path / "model.skser")
     assert loaded.epoch_ == 2
+    assert rows_of(loaded)[1].tolist() == rows_of(classifier)[1].tolist()
     assert loaded.get_params() == classifier.get_params()
 
 
@@ -197,7 +204,7 @@ def test_refuses_parameters_out_of_range(mfcc, params, message):
     [
         (None, r"sets speakers aside inside fit, so fit needs them: pass groups= "),
         (SPEAKERS[1:], "inconsistent numbers of samples"),
-        (["a"] * 24, r"needs at least two speakers in the training data\. Got 1\."),
+        (["a"] * 24, r"needs at least two speakers in the training data\. Got 1;"),
         (np.stack([SPEAKERS, Y], axis=1), r"'groups' of shape \(24,\).* Got \(24, 2\)"),
     ],
 )
@@ -233,13 +240,13 @@ def test_in_a_pipeline_with_routing(mfcc, model):
 def test_nested_in_a_search_in_a_cross_validation(mfcc, model):
     with sklearn.config_context(enable_metadata_routing=True):
         search = GridSearchCV(
-            model, {"classifier__dropout": [0.1]}, cv=SpeakerGroups(2), error_score="raise"
+            model, {"classifier__dropout": [0.1]}, cv=SpeakerGroups(n_splits=2), error_score="raise"
         )
         scores = cross_validate(
             search,
             mfcc,
             Y,
-            cv=SpeakerGroups(2),
+            cv=SpeakerGroups(n_splits=2),
             params={"groups": SPEAKERS},
             return_estimator=True,
             return_indices=True,
@@ -258,7 +265,7 @@ def test_nested_in_a_search_in_a_cross_validation(mfcc, model):
 
 def test_in_a_search_without_routing(mfcc, model):
     search = GridSearchCV(
-        model, {"classifier__dropout": [0.1]}, cv=SpeakerGroups(2), error_score="raise"
+        model, {"classifier__dropout": [0.1]}, cv=SpeakerGroups(n_splits=2), error_score="raise"
     )
     search.fit(mfcc, Y, groups=SPEAKERS, classifier__groups=SPEAKERS)
     assert len(search.best_estimator_[-1].history_["selection_score"]) == 1

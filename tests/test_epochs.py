@@ -111,7 +111,7 @@ def test_every_class_stays_in_training(seed):
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        (None, r"fit needs them: pass groups= \(in a Pipeline .* classifier__groups=\)"),
+        (None, r"fit needs them: pass groups= \(in a Pipeline .* classifier__groups=, in"),
         (SPEAKERS[1:], r"'groups' of shape \(40,\): the speaker of each .* Got \(39,\)"),
         (np.stack([SPEAKERS, SPEAKERS], axis=1), r"'groups' of shape .* Got \(40, 2\)"),
         ("a", r"'groups' of shape .* Got \(\)"),

@@ -27,8 +27,8 @@ PROBABILITIES = [f"p_{emotion}" for emotion in EMOTIONS]
 PROTOCOLS = [
     LeaveOneSpeakerOut(),
     LeaveOneSessionOut(),
-    SpeakerGroups(3),
-    SpeakerAndText(2, 3),
+    SpeakerGroups(n_splits=3),
+    SpeakerAndText(n_speaker_groups=2, n_text_groups=3),
     CorpusToCorpus(),
 ]
 
@@ -325,3 +325,16 @@ def test_no_processes_is_refused(noise, tmp_path):
 def test_resume_needs_a_folder(noise):
     with pytest.raises(EvaluationError, match="resume=True needs the folder to go on with"):
         evaluate(StandIn(), noise, resume=True)
+
+
+@pytest.mark.parametrize("model", [None, "model", StandIn])
+def test_what_is_no_estimator_is_refused(noise, model):
+    with pytest.raises(EvaluationError, match=r"'model' .* must be a scikit-learn estimator"):
+        evaluate(model, noise)
+
+
+def test_a_missing_emotion_is_refused(noise):
+    target = noise.target.astype(object)
+    target[3] = None
+    with pytest.raises(EvaluationError, match=r"an emotion for every utterance\. Got 1 without"):
+        evaluate(StandIn(), Bunch(**{**noise, "target": target}))

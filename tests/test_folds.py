@@ -5,13 +5,14 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn import config_context
+from pandas.testing import assert_frame_equal
+from sklearn import config_context, get_config
 from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from standin import EMOTIONS, Seeded, StandIn, assert_same
 
-from skser import evaluate, make_light_sernet
+from skser import Evaluation, evaluate, make_light_sernet
 from skser._folds import Job, estimate_seconds
 from skser.audit import split_corpus
 from skser.datasets import make_emotional_speech
@@ -116,6 +117,25 @@ class Asking(StandIn):
         return super().fit(X, y)
 
 
+class Listening(FunctionTransformer):
+    """A transformer that keeps the speakers which it is told."""
+
+    __metadata_request__fit: ClassVar = {"groups": True}
+    told: ClassVar = []
+
+    def fit(self, X, y=None, groups=None):
+        self.told.append(None if groups is None else list(groups))
+        return super().fit(X, y)
+
+
+class Configured(StandIn):
+    """A stand-in that predicts one class if metadata routing is enabled."""
+
+    def predict(self, X):
+        routed = get_config()["enable_metadata_routing"]
+        return np.full(len(X), EMOTIONS[0]) if routed else super().predict(X)
+
+
 class LeaveOneOut(LeaveOneGroupOut):
     """A splitter that keeps the speakers which it is told."""
 
@@ -161,6 +181,34 @@ def test_a_search_splits_by_the_training_speakers(noise, routing, in_a_pipeline)
         np.testing.assert_array_equal(table.loc[fold.test, columns], expected)
 
 
+def test_steps_before_the_network_are_told_the_speakers_too(speech):
+    Listening.told.clear()
+    network = make_light_sernet(duration=0.25, epochs=1, batch_size=16)
+    network.steps.insert(1, ("listening", Listening()))
+    evaluate(network, speech)
+    assert Listening.told == training_speakers(speech)
+
+
+def test_parallel_folds_have_the_configuration_of_the_caller(noise, routing):
+    sequential, parallel = (evaluate(Configured(), noise, n_jobs=n) for n in (1, 2))
+    assert_frame_equal(parallel.predictions, sequential.predictions)
+
+
+def test_what_a_search_chose_is_kept(noise, tmp_path):
+    search = GridSearchCV(StandIn(), {"C": [1e-4, 1.0]}, cv=LeaveOneGroupOut())
+    evaluation = evaluate(search, noise, out=tmp_path)
+    assert set(evaluation.folds["best_params"]) <= {"{'C': 0.0001}", "{'C': 1.0}"}
+    assert Evaluation.load(tmp_path) == evaluation
+
+
+def test_a_search_over_the_network_says_its_backend_and_epoch(speech):
+    network = make_light_sernet(duration=0.25, epochs=1, batch_size=16)
+    search = GridSearchCV(network, {"classifier__dropout": [0.1]}, cv=LeaveOneGroupOut())
+    settings = evaluate(search, speech).settings
+    assert settings["keras_backend"] == "tensorflow"
+    assert settings["epoch"] == "as the model sets it, by training data alone"
+
+
 def test_the_network_sets_training_speakers_aside(speech, routing):
     model = make_light_sernet(
         duration=0.25, epochs=2, batch_size=16, epoch_selection="inner", random_state=0
@@ -178,6 +226,7 @@ def test_the_network_sets_training_speakers_aside(speech, routing):
     np.testing.assert_array_equal(evaluation.predictions.loc[fold.test, columns], expected)
     assert evaluation.folds["epoch"][0] == model["classifier"].epoch_
     assert evaluation.settings["epoch"] == (
-        "the last of 2 with the best UAR on training speakers set aside (20% of them)"
+        "the last of 2 with the best UAR on training speakers set aside "
+        "(20% of them, who are not trained on)"
     )
     assert evaluation.caveat == ""

@@ -2,6 +2,8 @@
 
 import builtins
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import opensmile
@@ -211,6 +213,30 @@ def test_without_opensmile_it_says_what_to_install(monkeypatch, noises, method):
     )
     with pytest.raises(ImportError, match=message):
         getattr(egemaps(), method)(noises)
+
+
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [
+        ("from skser._process import start_keras; start_keras()", ""),
+        ("import tensorflow", "openSMILE crashes in a process that imported TensorFlow before it"),
+    ],
+)
+def test_tensorflow_before_opensmile_crashes_nothing(first, message):
+    program = f"""
+import numpy as np
+{first}
+from skser.functionals import FunctionalsTransformer
+print(FunctionalsTransformer(feature_set="eGeMAPSv02").fit_transform([np.ones(16000)]).shape)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=False
+    )
+    if message:
+        assert done.returncode == 1
+        assert message in done.stderr
+    else:
+        assert done.stdout == "(1, 88)\n", done.stderr
 
 
 # --- errors and warnings ---------------------------------------------------------------------

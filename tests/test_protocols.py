@@ -80,24 +80,28 @@ def test_sessions_are_held_out():
 
 def test_groups_of_speakers_have_about_as_many_utterances():
     speakers = ["a", "a", "a", "b", "b", "c", "d"]
-    assert split(SpeakerGroups(2), speakers) == [
+    assert split(SpeakerGroups(n_splits=2), speakers) == [
         ("speaker group 1", [3, 4, 6], [0, 1, 2, 5]),
         ("speaker group 2", [0, 1, 2, 5], [3, 4, 6]),
     ]
-    sizes = [len(test) for _, _, test in split(SpeakerGroups(3), np.repeat(list("abcdef"), 4))]
+    sizes = [
+        len(test) for _, _, test in split(SpeakerGroups(n_splits=3), np.repeat(list("abcdef"), 4))
+    ]
     assert sizes == [8, 8, 8]
 
 
 def test_equal_speakers_are_grouped_by_name_on_every_machine():
     """GroupKFold leaves their order to numpy's argsort, which differs between processors."""
     speakers = np.repeat([f"{number:02}" for number in range(40)], 3)
-    groups = {fold[0]: set(speakers[fold[2]]) for fold in split(SpeakerGroups(4), speakers)}
+    groups = {
+        fold[0]: set(speakers[fold[2]]) for fold in split(SpeakerGroups(n_splits=4), speakers)
+    }
     assert groups["speaker group 1"] == {f"{number:02}" for number in range(3, 40, 4)}
     assert groups["speaker group 4"] == {f"{number:02}" for number in range(0, 40, 4)}
 
 
 def test_names_of_many_groups_sort_as_numbers():
-    names = [fold[0] for fold in split(SpeakerGroups(10), np.arange(20))]
+    names = [fold[0] for fold in split(SpeakerGroups(n_splits=10), np.arange(20))]
     assert names[0] == "speaker group 01"
     assert names[-1] == "speaker group 10"
 
@@ -105,7 +109,7 @@ def test_names_of_many_groups_sort_as_numbers():
 def test_what_shares_speaker_or_text_is_left_out():
     """Two speakers say two texts: each utterance is predicted from the one opposite."""
     table = [("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")]
-    folds = split(SpeakerAndText(2, 2), table)
+    folds = split(SpeakerAndText(n_speaker_groups=2, n_text_groups=2), table)
     opposite = {0: 3, 1: 2, 2: 1, 3: 0}
     assert len(folds) == 4
     for name, train, (test,) in folds:
@@ -161,7 +165,7 @@ def test_protocols_are_found_by_name():
     assert list(PROTOCOLS) == NAMES
     for name in NAMES:
         assert get_protocol(name).name == name
-    protocol = SpeakerGroups(3)
+    protocol = SpeakerGroups(n_splits=3)
     assert get_protocol(protocol) is protocol
 
 
@@ -189,8 +193,8 @@ def test_each_protocol_keeps_its_word(rows, data):
         LeaveOneSpeakerOut(): [speakers],
         LeaveOneSessionOut(): [speakers],
         CorpusToCorpus(): [speakers],
-        SpeakerGroups(n_groups[0]): [speakers],
-        SpeakerAndText(*n_groups): [speakers, texts],
+        SpeakerGroups(n_splits=n_groups[0]): [speakers],
+        SpeakerAndText(n_speaker_groups=n_groups[0], n_text_groups=n_groups[1]): [speakers, texts],
     }
     for protocol, columns in held_out.items():
         folds = split(protocol, np.stack(columns, axis=1))
@@ -213,7 +217,7 @@ def test_each_protocol_keeps_its_word(rows, data):
 X = np.arange(24.0).reshape(12, 2)
 Y = np.tile(["anger", "fear"], 6)
 WHO = np.repeat(["a", "b", "c"], 4)
-BY_SPEAKER = [LeaveOneSpeakerOut(), SpeakerGroups(3), Published()]
+BY_SPEAKER = [LeaveOneSpeakerOut(), SpeakerGroups(n_splits=3), Published()]
 
 
 @pytest.fixture(params=[False, True], ids=["routing off", "routing on"])
@@ -251,7 +255,7 @@ def test_cross_validates_with_two_columns(kind, routing):
     table = pd.DataFrame({"speaker": WHO, "text": np.tile(["s", "s", "t", "t"], 3)}, range(3, 15))
     table = kind(table)
     groups = {"params": {"groups": table}} if routing else {"groups": table}
-    cv = SpeakerAndText(3, 2)
+    cv = SpeakerAndText(n_speaker_groups=3, n_text_groups=2)
     scores = cross_validate(DummyClassifier(), X, Y, cv=cv, error_score="raise", **groups)
     assert scores["test_score"].shape == (6,)
     assert cv.get_n_splits(X, Y, table) == 6
@@ -273,13 +277,13 @@ def test_is_printed_copied_and_pickled(name):
 
 
 def test_prints_its_parameters():
-    assert repr(SpeakerGroups(3)) == "SpeakerGroups(n_splits=3)"
-    assert repr(CorpusToCorpus("tess")) == "CorpusToCorpus(test='tess')"
+    assert repr(SpeakerGroups(n_splits=3)) == "SpeakerGroups(n_splits=3)"
+    assert repr(CorpusToCorpus(test="tess")) == "CorpusToCorpus(test='tess')"
 
 
 def test_counts_its_folds():
     assert LeaveOneSpeakerOut().get_n_splits(groups=WHO) == 3
-    assert SpeakerGroups(2).get_n_splits(X, Y, WHO) == 2
+    assert SpeakerGroups(n_splits=2).get_n_splits(X, Y, WHO) == 2
     assert Published().get_n_splits(X, Y, WHO) == 3
 
 
@@ -295,17 +299,37 @@ def test_counts_its_folds():
         (LeaveOneSpeakerOut(), ["03"] * 12, "two different values of 'speaker'.* has 1: 03"),
         (LeaveOneSessionOut(), ["1"] * 12, "two different values of 'session'"),
         (CorpusToCorpus(), ["tess"] * 12, "two different values of 'corpus'"),
-        (SpeakerAndText(2, 2), [(who, "s") for who in WHO], "two different values of 'text'"),
+        (
+            SpeakerAndText(n_speaker_groups=2, n_text_groups=2),
+            [(who, "s") for who in WHO],
+            "two different values of 'text'",
+        ),
         (LeaveOneSpeakerOut(), [*WHO[1:], None], r"the speaker of every utterance\. Got 1 without"),
         (LeaveOneSpeakerOut(), [np.nan, np.nan, *range(10)], "Got 2 without"),
         (LeaveOneSpeakerOut(), [np.nan, *WHO[1:]], "Got 1 without"),
         (LeaveOneSpeakerOut(), pd.Series([*WHO[1:], pd.NA]), "Got 1 without"),
-        (SpeakerGroups(4), WHO, r"'n_splits' parameter .* range \[2, 3\].* Got 4 instead"),
-        (SpeakerGroups(1), WHO, r"'n_splits' parameter .* Got 1 instead"),
-        (SpeakerGroups(2.5), WHO, r"'n_splits' parameter must be an int .* Got 2\.5 instead"),
-        (SpeakerGroups("2"), WHO, r"'n_splits' parameter must be an int .* Got '2' instead"),
-        (SpeakerAndText(5, 2), np.stack([WHO, Y], axis=1), "'n_speaker_groups' parameter"),
-        (SpeakerAndText(2, 5), np.stack([WHO, Y], axis=1), "'n_text_groups' parameter"),
+        (SpeakerGroups(n_splits=4), WHO, r"'n_splits' parameter .* range \[2, 3\].* Got 4 instead"),
+        (SpeakerGroups(n_splits=1), WHO, r"'n_splits' parameter .* Got 1 instead"),
+        (
+            SpeakerGroups(n_splits=2.5),
+            WHO,
+            r"'n_splits' parameter must be an int .* Got 2\.5 instead",
+        ),
+        (
+            SpeakerGroups(n_splits="2"),
+            WHO,
+            r"'n_splits' parameter must be an int .* Got '2' instead",
+        ),
+        (
+            SpeakerAndText(n_speaker_groups=5, n_text_groups=2),
+            np.stack([WHO, Y], axis=1),
+            "'n_speaker_groups' parameter",
+        ),
+        (
+            SpeakerAndText(n_speaker_groups=2, n_text_groups=5),
+            np.stack([WHO, Y], axis=1),
+            "'n_text_groups' parameter",
+        ),
         (CorpusToCorpus(test="savee"), WHO, "'test' .* one of the corpora a, b, c. Got 'savee'"),
     ],
 )
@@ -317,3 +341,16 @@ def test_says_what_is_wrong(protocol, groups, message):
 def test_published_needs_the_classes():
     with pytest.raises(EvaluationError, match="published needs y, the class of each utterance"):
         list(Published().split(X, None, WHO))
+
+
+@pytest.mark.parametrize("random_state", [None, -1, "x", np.random.RandomState(0)])
+def test_names_are_permuted_alike_at_each_call(random_state):
+    protocol = Published(random_state=random_state)
+    with pytest.raises(EvaluationError, match=r"'random_state' .* Published must be an int"):
+        list(protocol.split(np.zeros(4), y=list("xyxy"), groups=list("aabb")))
+
+
+def test_groups_are_as_many_as_there_are_speakers_but_five():
+    for n_speakers, n_groups in ((3, 3), (9, 5)):
+        speakers = np.repeat(np.arange(n_speakers), 2)
+        assert SpeakerGroups().get_n_splits(groups=speakers) == n_groups

@@ -116,7 +116,9 @@ def test_a_step_that_passes_through_changes_nothing(speech, evaluations):
     "model", [StandIn(), GridSearchCV(make_model(), {"classifier__epochs": [1]}, cv=2)]
 )
 def test_only_a_network_has_epochs_to_choose(noise, model, tmp_path):
-    with pytest.raises(EvaluationError, match="The protocol published chooses an epoch, so it"):
+    with pytest.raises(
+        EvaluationError, match="The protocol published chooses an epoch on the test fold, so it"
+    ):
         evaluate(model, noise, protocol="published", out=tmp_path)
     assert list(tmp_path.iterdir()) == []
 

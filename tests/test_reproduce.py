@@ -34,6 +34,7 @@ class FakeEvaluation:
         self._uar = (0.9 if published else 0.75) - (0.02 if len(paths) == 1 else 0)
         self.pooled = self._scores(self._uar)
         self.intervals = {name: (v - 0.05, v + 0.05) for name, v in self.pooled.items()}
+        self.float16 = {"float16_mebibytes": 0.884}
         self.spread = dict.fromkeys(NAMES, 0.01)
         self.alternatives = pd.DataFrame(
             {"float16": self._scores(self._uar), "last_epoch": self._scores(self._uar - 0.04)}
@@ -73,8 +74,9 @@ def calls(monkeypatch):
         settings = {
             "protocol": {"name": protocol},
             "model": {f"classifier__{name}": params[f"classifier__{name}"] for name in wanted},
-            "corpus": {"emotions": list("abcdefg")},
+            "corpus": {"emotions": list("abcdefg"), "n_utterances": 535, "fingerprint": "f"},
             "seeds": list(seeds),
+            "keras_backend": "tensorflow",
         }
         result = FakeEvaluation(settings)
         result.save(out)
@@ -175,7 +177,10 @@ def test_table_1_prints_what_is_measured_beside_the_paper(calls, run):
         "EMO-DB, cross-entropy, 3 s UAR 75.00 +11.00 +4.00 90.00 94.15"
     )
     assert line(parts, "F1") == "F1 75.30 +11.00 +4.00 90.30 94.16"
-    settings = "epochs 300, learning rate 0.0001, batch size 32, precision float32, seeds 0"
+    settings = (
+        "epochs 300, learning rate 0.0001, batch size 32, precision float32, seeds 0, "
+        "utterances 535"
+    )
     assert f"Runs with {settings}:" in out
     assert "  emodb-cross_entropy-3s/published\n" in out
 
@@ -186,7 +191,7 @@ def test_the_precision_reaches_the_classifier_and_the_table(calls, run, command)
     answer = run(command, *where, "--precision", "bfloat16")
     assert answer.code == 0, answer.error
     assert {params["classifier__precision"] for *_, params in calls} == {"bfloat16"}
-    assert "precision bfloat16, seeds 0:" in answer.out
+    assert "precision bfloat16, seeds 0, utterances 535:" in answer.out
 
 
 def test_runs_that_know_no_precision_are_read(calls, run):
@@ -196,7 +201,16 @@ def test_runs_that_know_no_precision_are_read(calls, run):
         settings = json.loads(path.read_text())
         del settings["model"]["classifier__precision"]
         path.write_text(json.dumps(settings))
-    assert "batch size 32, seeds 0:" in run("table1").out
+    assert "batch size 32, seeds 0, utterances 535:" in run("table1").out
+
+
+def test_runs_with_other_settings_are_not_taken_apart(calls, run):
+    where = ["--corpus", "emodb", "--root", "here", "--loss", "focal", "--protocols"]
+    run("table1", *where, "published")
+    answer = run("table1", *where, "leave-one-speaker-out", "--recipe", "short")
+    assert answer.code == 0, answer.error
+    assert "Not taken apart, since the two runs have other settings: EMO-DB, focal" in answer.out
+    assert "speakers mixed" not in answer.out
 
 
 def test_table_1_goes_on_with_what_is_left(calls, run):
@@ -364,7 +378,9 @@ def check_decomposition(parts, published, honest):
         f"{EMODB} UAR {start:.2f} {speakers:+.2f} {epoch:+.2f} {end:.2f} 94.15"
     )
     assert start + speakers + epoch == pytest.approx(end)
-    settings = "epochs 1, learning rate 0.0001, batch size 32, precision float32, seeds 0"
+    settings = (
+        "epochs 1, learning rate 0.0001, batch size 32, precision float32, seeds 0, utterances 12"
+    )
     assert f"Runs with {settings}:" in parts
 
 

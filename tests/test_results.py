@@ -148,6 +148,7 @@ def test_the_card_says_how_it_was_made(whole):
         "Corpus": "noise: 36 utterances, 4 speakers, 3 emotions",
         "Protocol": "leave-one-speaker-out, 4 folds",
         "Unseen": "the speaker: each is predicted by a model that was trained on all the others",
+        "Model": "StandIn",
         "Seeds": "0",
         "Command": "evaluate(model, corpus, protocol=LeaveOneSpeakerOut(), seeds=[0])",
     }
@@ -227,9 +228,16 @@ def test_files_hold_the_scores_of_the_seeds(two_seeds, tmp_path):
 
 def test_one_speaker_has_no_interval_in_files(tmp_path):
     corpus = make_corpus(speakers=("a", "b", "c"))  # north: a, south: b and c
-    evaluation = evaluate(StandIn(), corpus, protocol=CorpusToCorpus("north"), out=tmp_path)
+    evaluation = evaluate(StandIn(), corpus, protocol=CorpusToCorpus(test="north"), out=tmp_path)
     text = (tmp_path / "scores.json").read_text()
     scores = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert scores["pooled_95_percent_interval"] is None
     assert "spread" not in scores
     assert "nan-nan" in str(evaluation)
+
+
+def test_a_folder_of_an_earlier_form_is_refused(tmp_path):
+    for name in ("predictions.csv", "folds.csv"):
+        (tmp_path / name).write_text("file,speaker,label,prediction\na,b,c,d\n")
+    with pytest.raises(EvaluationError, match=r"no evaluation that this version .* can read"):
+        Evaluation.load(tmp_path)

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, RobustScaler
 from sklearn.utils import Bunch
-from standin import Seeded, StandIn, assert_same, make_corpus
+from standin import Seeded, StandIn, assert_same, make_corpus, statistics
 
 from skser import Evaluation, evaluate
 from skser.exceptions import EvaluationError
@@ -43,7 +43,7 @@ def test_the_folder_holds_all_results(noise, tmp_path):
     assert scores["unseen"].startswith("the speaker")
     settings = json.loads((out / "settings.json").read_text())
     assert settings["corpus"]["speakers"] == list("abcd")
-    assert settings["model"] == {"class": "StandIn", "C": 1.0, "tool": None}
+    assert settings["model"] == {"class": "standin.StandIn", "C": 1.0, "tool": None}
     assert settings["protocol"] == {
         "name": "leave-one-speaker-out",
         "sentence": scores["unseen"],
@@ -82,8 +82,10 @@ def test_speakers_of_any_name_have_a_file_each(tmp_path, count_fits):
 
 
 def test_parameters_of_a_protocol_may_be_numbers_of_numpy(noise, tmp_path):
-    evaluate(StandIn(), noise, protocol=SpeakerGroups(np.int64(2)), out=tmp_path)
-    again = evaluate(StandIn(), noise, protocol=SpeakerGroups(2), out=tmp_path, resume=True)
+    evaluate(StandIn(), noise, protocol=SpeakerGroups(n_splits=np.int64(2)), out=tmp_path)
+    again = evaluate(
+        StandIn(), noise, protocol=SpeakerGroups(n_splits=2), out=tmp_path, resume=True
+    )
     assert again.settings["protocol"]["parameters"] == {"n_splits": 2}
 
 
@@ -171,12 +173,55 @@ def test_more_seeds_are_added(noise, tmp_path, count_fits):
     assert_same(Evaluation.load(tmp_path), whole)
 
 
-def test_fewer_seeds_are_read(noise, tmp_path, count_fits):
-    evaluate(Seeded(), noise, seeds=(0, 1), out=tmp_path)
-    one = evaluate(Seeded(), noise, seeds=(1,), out=tmp_path, resume=True)
+def test_no_finished_seed_is_left_out(noise, tmp_path, count_fits):
+    both = evaluate(Seeded(), noise, seeds=(0, 1), out=tmp_path)
+    again = evaluate(Seeded(), noise, seeds=(1,), out=tmp_path, resume=True)
     assert count_fits.fits == 8
-    assert_same(one, evaluate(Seeded(), noise, seeds=(1,)))
-    assert_same(Evaluation.load(tmp_path), one)
+    assert_same(again, both)
+    assert_same(Evaluation.load(tmp_path), both)
+
+
+def test_folds_without_their_settings_are_not_taken(noise, tmp_path):
+    evaluate(StandIn(), noise, out=tmp_path)
+    (tmp_path / "settings.json").unlink()
+    for resume in (False, True):
+        with pytest.raises(EvaluationError, match=r"holds folds, but no settings\.json"):
+            evaluate(StandIn(C=2.0), noise, out=tmp_path, resume=resume)
+
+
+def test_a_run_that_failed_before_its_first_fold_leaves_the_folder_free(
+    noise, tmp_path, count_fits
+):
+    count_fits.failing = 1
+    with pytest.raises(RuntimeError, match="the power went"):
+        evaluate(StandIn(), noise, out=tmp_path)
+    assert evaluate(StandIn(C=2.0), noise, out=tmp_path).settings["model"]["C"] == 2.0
+
+
+def test_models_of_other_parts_or_order_are_not_mixed(noise, tmp_path):
+    def pipeline(*scalers):
+        steps = [FunctionTransformer(statistics), *scalers, LogisticRegression()]
+        return Pipeline([(f"step{n}", step) for n, step in enumerate(steps)])
+
+    evaluate(pipeline(MinMaxScaler()), noise, out=tmp_path)
+    with pytest.raises(EvaluationError, match=r"model\.step1 was '.*MinMaxScaler', now '.*Robust"):
+        evaluate(pipeline(RobustScaler()), noise, out=tmp_path, resume=True)
+
+
+def test_what_a_function_closes_over_is_not_mixed(noise, tmp_path):
+    def scaled(factor):
+        scale = FunctionTransformer(lambda X: factor * statistics(X))
+        return Pipeline([("scale", scale), ("classifier", LogisticRegression())])
+
+    evaluate(scaled(1), noise, out=tmp_path)
+    with pytest.raises(EvaluationError, match=r"other settings, .*model\.scale__func was"):
+        evaluate(scaled(2), noise, out=tmp_path, resume=True)
+
+
+def test_a_finished_run_keeps_how_it_was_made(noise, tmp_path):
+    first = evaluate(StandIn(), noise, out=tmp_path, n_threads=1)
+    again = evaluate(StandIn(), noise, out=tmp_path, n_threads=2, resume=True)
+    assert again.settings["processors"] == first.settings["processors"]
 
 
 def test_an_interrupted_run_of_more_seeds_is_not_finished(noise, tmp_path, count_fits):
@@ -206,7 +251,7 @@ def test_results_that_are_half_written_are_not_loaded(whole, tmp_path, monkeypat
     ("model", "change", "difference"),
     [
         (StandIn(C=2.0), {}, r"model\.C was 1\.0, now 2\.0"),
-        (LogisticRegression(), {}, r"model\.class was 'StandIn', now 'LogisticRegression'"),
+        (LogisticRegression(), {}, r"model\.class was '.*\.StandIn', now '.*\.LogisticRegression'"),
         (StandIn(), {"name": "other"}, r"corpus\.name was 'noise', now 'other'"),
         (StandIn(), {"data": make_corpus().data[::-1]}, r"corpus\.fingerprint was"),
     ],
@@ -221,16 +266,20 @@ def test_folds_of_other_settings_are_not_mixed(noise, tmp_path, model, change, d
 
 
 def test_folds_of_another_protocol_are_not_mixed(noise, tmp_path):
-    evaluate(StandIn(), noise, protocol=SpeakerGroups(2), out=tmp_path)
+    evaluate(StandIn(), noise, protocol=SpeakerGroups(n_splits=2), out=tmp_path)
     with pytest.raises(EvaluationError, match=r"protocol\.parameters\.n_splits was 2, now 3"):
-        evaluate(StandIn(), noise, protocol=SpeakerGroups(3), out=tmp_path, resume=True)
+        evaluate(StandIn(), noise, protocol=SpeakerGroups(n_splits=3), out=tmp_path, resume=True)
 
 
 def test_folds_of_other_texts_are_not_mixed(noise, tmp_path):
     texts = noise.frame["text"].to_numpy().copy()
     texts[0] = next(text for text in texts if text != texts[0])
     other = Bunch(**{**noise, "frame": noise.frame.assign(text=texts)})
-    run = {"protocol": SpeakerAndText(2, 3), "out": tmp_path / "text", "resume": True}
+    run = {
+        "protocol": SpeakerAndText(n_speaker_groups=2, n_text_groups=3),
+        "out": tmp_path / "text",
+        "resume": True,
+    }
     evaluate(StandIn(), noise, **run)
     with pytest.raises(EvaluationError, match=r"corpus\.fingerprint was"):
         evaluate(StandIn(), other, **run)
