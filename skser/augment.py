@@ -1,0 +1,307 @@
+"""What training may do to MFCCs to hear more speakers, rooms and tempi than it has."""
+
+from functools import lru_cache
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+_N_WARPS = 33  # factors that a vocal-tract length is drawn from
+_N_MELS = 128  # points of the mel axis that a warp is computed on
+_LINEAR_SHARE = 0.85  # of the spectrum is warped linearly, the rest leads to its unmoved end
+
+
+class Augmentation(BaseEstimator):
+    """Random changes of MFCCs, drawn anew for every batch of a training.
+
+    Nearly all of them are linear in the cepstrum, as long as it was not clipped
+    (`MFCCTransformer(clip=None)`): a vocal tract of another length is one matrix a frame, another
+    level or microphone a vector that is added to every frame, another tempo an interpolation
+    between frames. Nothing is kept but a batch. A change whose parameter is 0 is left out.
+
+    Parameters
+    ----------
+    n_frames : int or None, default=122
+        Length of the random section that is taken of each utterance (122 frames are 2 s with the
+        default hop); a shorter utterance is repeated. None takes whole utterances, which are cut
+        around their middle to the shortest one of a batch.
+    tempo : float, default=0.15
+        Largest change of tempo: 0.15 goes from 1/1.15 to 1.15 times as fast.
+    vocal_tract : float, default=0.12
+        Largest change of the vocal tract's length: with 0.12 frequencies are multiplied by
+        1/1.12 to 1.12.
+    channel : float, default=0.25
+        Standard deviation of what is added to a coefficient in all frames (level, microphone,
+        room, voice), as a share of the standard deviation of that coefficient in the training data.
+    mask_frames, mask_coefficients : int, default=20 and 6
+        Largest number of neighbouring frames, and of neighbouring coefficients, that are
+        replaced by the mean of the training data.
+    mixup : float, default=0.3
+        Parameter of the Beta distribution of the weights with which two utterances, and their
+        targets, are added up.
+    fmin, fmax : float, default=40.0 and 7600.0
+        Edges of the lowest and the highest mel band of the MFCCs, in Hz.
+
+    Attributes
+    ----------
+    mean_, scale_ : ndarray of shape (n_mfcc,)
+        Mean and standard deviation of each coefficient over the frames seen in `fit`.
+
+    See Also
+    --------
+    LightSERNetClassifier : Takes it as `augment`.
+
+    References
+    ----------
+    N. Jaitly, G. E. Hinton, "Vocal Tract Length Perturbation (VTLP) improves speech recognition",
+    ICML Workshop on Deep Learning for Audio, Speech and Language, 2013.
+
+    D. S. Park et al., "SpecAugment: A simple data augmentation method for automatic speech
+    recognition", Interspeech 2019.
+
+    H. Zhang et al., "mixup: Beyond empirical risk minimization", ICLR 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.augment import Augmentation
+    >>> mfcc = np.random.default_rng(0).normal(size=(8, 184, 40)).astype(np.float32)
+    >>> augmentation = Augmentation(mixup=0).fit(mfcc)
+    >>> targets = np.eye(8, dtype=np.float32)
+    >>> drawn, _ = augmentation.draw(mfcc, targets, generator=np.random.default_rng(0))
+    >>> drawn.shape
+    (8, 122, 40)
+    """
+
+    mean_: NDArray[np.float32]
+    scale_: NDArray[np.float32]
+
+    _parameter_constraints: ClassVar[dict] = {
+        "n_frames": [Interval(Integral, 1, None, closed="left"), None],
+        "tempo": [Interval(Real, 0, 1, closed="left")],
+        "vocal_tract": [Interval(Real, 0, 0.5, closed="left")],
+        "channel": [Interval(Real, 0, None, closed="left")],
+        "mask_frames": [Interval(Integral, 0, None, closed="left")],
+        "mask_coefficients": [Interval(Integral, 0, None, closed="left")],
+        "mixup": [Interval(Real, 0, None, closed="left")],
+        "fmin": [Interval(Real, 0, None, closed="left")],
+        "fmax": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_frames: int | None = 122,
+        tempo: float = 0.15,
+        vocal_tract: float = 0.12,
+        channel: float = 0.25,
+        mask_frames: int = 20,
+        mask_coefficients: int = 6,
+        mixup: float = 0.3,
+        fmin: float = 40.0,
+        fmax: float = 7600.0,
+    ):
+        self.n_frames = n_frames
+        self.tempo = tempo
+        self.vocal_tract = vocal_tract
+        self.channel = channel
+        self.mask_frames = mask_frames
+        self.mask_coefficients = mask_coefficients
+        self.mixup = mixup
+        self.fmin = fmin
+        self.fmax = fmax
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
+        """Check the parameters, and learn the mean and the scale of each coefficient.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
+            MFCCs of the training utterances.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : Augmentation
+            The augmentation itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range.
+        """
+        self._validate_params()
+        if not self.fmin < self.fmax:
+            raise ValueError(
+                "The 'fmin' parameter of Augmentation must lie below fmax. Got "
+                f"{self.fmin!r} and {self.fmax!r} instead."
+            )
+        self.mean_, self.scale_ = mean_and_scale(X)
+        return self
+
+    def draw(
+        self,
+        X: Any,
+        targets: NDArray[np.float32],
+        *,
+        generator: np.random.Generator,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Change the utterances of a batch at random.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
+            MFCCs.
+        targets : ndarray of shape (n_samples, n_classes), dtype float32
+            How much each utterance belongs to each class.
+        generator : numpy.random.Generator
+            Draws the changes; in the same state it draws the same ones.
+
+        Returns
+        -------
+        mfcc : ndarray of shape (n_samples, n_frames, n_mfcc), dtype float32
+            Changed MFCCs.
+        targets : ndarray of shape (n_samples, n_classes), dtype float32
+            The targets, mixed as the MFCCs are.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        """
+        check_is_fitted(self)
+        mfcc = self._draw_sections(X, generator)
+        n, _, n_mfcc = mfcc.shape
+        if self.vocal_tract:
+            warps = _warps(self.vocal_tract, n_mfcc, self.fmin, self.fmax)
+            mfcc = mfcc @ warps[generator.integers(_N_WARPS, size=n)]
+        if self.channel:
+            added = generator.normal(0, self.channel, size=(n, 1, n_mfcc)) * self.scale_
+            mfcc += added.astype(np.float32)
+        self._mask(mfcc, generator)
+        if self.mixup:
+            return _mix(mfcc, targets, self.mixup, generator)
+        return mfcc, targets
+
+    def _draw_sections(self, X: Any, generator: np.random.Generator) -> NDArray[np.float32]:
+        """Return a section of each utterance at a tempo of its own, all of the same length."""
+        n_frames = self.n_frames or min(len(mfcc) for mfcc in X)
+        steps = np.exp(generator.uniform(-1, 1, len(X)) * np.log1p(self.tempo))
+        places = generator.uniform(size=len(X))
+        return np.stack(
+            [
+                _section(mfcc, n_frames, step, place)
+                for mfcc, step, place in zip(X, steps, places, strict=True)
+            ]
+        )
+
+    def _mask(self, mfcc: NDArray[np.float32], generator: np.random.Generator) -> None:
+        """Replace neighbouring frames, and neighbouring coefficients, by their mean."""
+        n, n_frames, n_mfcc = mfcc.shape
+        frames = _draw_spans(n, n_frames, self.mask_frames, generator)
+        coefficients = _draw_spans(n, n_mfcc, self.mask_coefficients, generator)
+        masked = frames[:, :, np.newaxis] | coefficients[:, np.newaxis, :]
+        np.copyto(mfcc, self.mean_, where=masked)
+
+
+def mean_and_scale(X: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Compute the mean and the standard deviation of each coefficient over all frames.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
+        MFCCs.
+
+    Returns
+    -------
+    mean, scale : ndarray of shape (n_mfcc,), dtype float32
+        The scale is 1 where a coefficient never changes.
+    """
+    n_frames = sum(len(mfcc) for mfcc in X)
+    mean = sum(mfcc.sum(axis=0, dtype=np.float64) for mfcc in X) / n_frames
+    variance = sum(((mfcc - mean) ** 2).sum(axis=0) for mfcc in X) / n_frames
+    scale = np.where(variance > 0, np.sqrt(variance), 1)
+    return mean.astype(np.float32), scale.astype(np.float32)
+
+
+def _section(
+    mfcc: NDArray[np.float32], n_frames: int, step: float, place: float
+) -> NDArray[np.float32]:
+    """Interpolate frames `step` apart, from a place (0 to 1) on; a short utterance is repeated."""
+    room = len(mfcc) - 1 - (n_frames - 1) * step
+    positions = place * (room if room > 0 else len(mfcc)) + np.arange(n_frames) * step
+    before = positions.astype(np.intp)
+    share = (positions - before).astype(np.float32)[:, np.newaxis]
+    before %= len(mfcc)
+    after = (before + 1) % len(mfcc)
+    return mfcc[before] * (1 - share) + mfcc[after] * share
+
+
+def _draw_spans(
+    n: int, length: int, longest: int, generator: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Draw one span of up to `longest` places of `length` for each of n rows."""
+    widths = generator.integers(min(longest, length) + 1, size=n)
+    starts = generator.integers(length - widths + 1)
+    places = np.arange(length)
+    return (places >= starts[:, np.newaxis]) & (places < (starts + widths)[:, np.newaxis])
+
+
+def _mix(
+    mfcc: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    alpha: float,
+    generator: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Add another utterance to each one with the smaller weight, and its targets likewise."""
+    weights = generator.beta(alpha, alpha, size=len(mfcc)).astype(np.float32)
+    weights = np.maximum(weights, 1 - weights)[:, np.newaxis]
+    others = generator.permutation(len(mfcc))
+    mixed = targets * weights + targets[others] * (1 - weights)
+    weights = weights[:, :, np.newaxis]
+    return mfcc * weights + mfcc[others] * (1 - weights), mixed
+
+
+@lru_cache(maxsize=16)
+def _warps(vocal_tract: float, n_mfcc: int, fmin: float, fmax: float) -> NDArray[np.float32]:
+    """Return matrices of shape (n_warps, n_mfcc, n_mfcc) that warp the spectrum behind a cepstrum.
+
+    Each is an inverse cosine transform to a spectrum over the mel axis that is read at warped
+    frequencies, and the cosine transform back.
+    """
+    factors = np.exp(np.linspace(-1, 1, _N_WARPS) * np.log1p(vocal_tract))
+    places = (np.arange(_N_MELS) + 0.5) / _N_MELS
+    orders = np.arange(n_mfcc)
+    forward = np.cos(np.pi * np.outer(places, orders))
+    lowest, highest = _mel(np.array([fmin, fmax]))
+    frequencies = _hz(lowest + places * (highest - lowest))
+    warps = np.empty((_N_WARPS, n_mfcc, n_mfcc), dtype=np.float32)
+    for index, factor in enumerate(factors):
+        warped = (_mel(_warp(frequencies, factor, fmin, fmax)) - lowest) / (highest - lowest)
+        inverse = np.cos(np.pi * np.outer(warped, orders)) * 2 / _N_MELS
+        inverse[:, 0] /= 2
+        warps[index] = inverse.T @ forward
+    return warps
+
+
+def _warp(
+    frequencies: NDArray[np.float64], factor: float, fmin: float, fmax: float
+) -> NDArray[np.float64]:
+    """Multiply frequencies by a factor, but for the highest ones: `fmax` stays where it is."""
+    bend = _LINEAR_SHARE * fmax / max(factor, 1)
+    above = fmax - (fmax - factor * bend) * (fmax - frequencies) / (fmax - bend)
+    return np.clip(np.where(frequencies <= bend, factor * frequencies, above), fmin, fmax)
+
+
+def _mel(frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return HTK mels."""
+    return 2595 * np.log10(1 + frequencies / 700)
+
+
+def _hz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 700 * (10 ** (mels / 2595) - 1)
