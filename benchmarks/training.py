@@ -30,10 +30,11 @@ def run(repeats: int) -> list[Row]:
     generator = np.random.default_rng(0)
     X = generator.normal(size=(_BATCH * _STEPS, 184, 40)).astype(np.float32)
     y = generator.integers(7, size=len(X))
+    targets = np.eye(7, dtype=np.float32)[y]
     weight = np.ones(len(X), dtype=np.float32)
     settings = {"epochs": 1, "batch_size": _BATCH, "learning_rate": 1e-4, "schedule": None}
     functions = {
-        "training step": lambda: train(network, X, y, weight, generator=generator, **settings),
+        "training step": lambda: train(network, X, targets, weight, generator=generator, **settings),
         "plain Keras fit": lambda: plain.fit(X, y, batch_size=_BATCH, verbose=0),
     }
     return compare("training", functions, repeats=repeats)

@@ -12,7 +12,13 @@ from .network import build_light_sernet
 
 
 def make_keras_classifier(
-    n_classes: int, *, n_mfcc: int, loss: str, gamma: float, **network_params: Any
+    n_classes: int,
+    *,
+    n_mfcc: int,
+    loss: str,
+    gamma: float,
+    weight_decay: float,
+    **network_params: Any,
 ) -> KerasClassifier:
     """Build the network and compile it with Adam.
 
@@ -26,6 +32,8 @@ def make_keras_classifier(
         Loss function.
     gamma : float
         Parameter of the focal loss.
+    weight_decay : float
+        Share of the learning rate by which each step shrinks all weights.
     **network_params : dict
         Other parameters of `build_light_sernet`.
 
@@ -38,8 +46,9 @@ def make_keras_classifier(
     keras_classifier = KerasClassifier(
         model=partial(_build_and_compile, build),
         loss=make_loss(loss, gamma),
-        optimizer=keras.optimizers.Adam(),  # the training loop sets the learning rate
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        # the training loop sets the learning rate
+        optimizer=keras.optimizers.Adam(weight_decay=weight_decay or None),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
     # scikeras wants one example a class to build from; the network takes any number of frames.
     example = np.zeros((n_classes, 1, n_mfcc), dtype=np.float32)

@@ -42,6 +42,15 @@ def check_labels(
     return labels
 
 
+def make_targets(
+    labels: NDArray[np.int64], n_classes: int, *, smoothing: float
+) -> NDArray[np.float32]:
+    """Return how much each utterance belongs to each class, `smoothing` of it evenly to all."""
+    targets = np.full((len(labels), n_classes), smoothing / n_classes, dtype=np.float32)
+    targets[np.arange(len(labels)), labels] += 1 - smoothing
+    return targets
+
+
 def combine_weights(
     estimator: "LightSERNetClassifier", sample_weight: ArrayLike | None, X: MFCCs, y: ArrayLike
 ) -> NDArray[np.float32]:

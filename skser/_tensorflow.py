@@ -106,21 +106,23 @@ def train_step(network: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.Tensor
     Returns
     -------
     step : callable
-        From MFCCs, integer labels and weights of a batch to its loss and its accuracy.
+        From MFCCs, targets of shape (n_samples, n_classes) and weights of a batch to its loss and
+        its accuracy.
     """
     if not hasattr(network, "_skser_train_step"):
         network.optimizer.build(network.trainable_variables)
+        front = keras.Model(network.input, network.get_layer("one_channel").input)
         body_2_and_head = keras.Model(network.get_layer("body_1_pooling").output, network.output)
         signature = [
             tf.TensorSpec(network.input_shape, tf.float32),
-            tf.TensorSpec((None,), tf.int64),
+            tf.TensorSpec((None, network.output_shape[-1]), tf.float32),
             tf.TensorSpec((None,), tf.float32),
         ]
 
-        def step(mfcc: tf.Tensor, y: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def step(mfcc: tf.Tensor, target: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
             with tf.GradientTape() as tape:
-                predicted = body_2_and_head(_train_body_1(network, mfcc), training=True)
-                loss = network.compute_loss(mfcc, y, predicted, weight)
+                predicted = body_2_and_head(_train_body_1(network, front(mfcc)), training=True)
+                loss = network.compute_loss(mfcc, target, predicted, weight)
             gradients = tape.gradient(
                 loss,
                 [variable.value for variable in network.trainable_variables],
@@ -128,7 +130,7 @@ def train_step(network: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.Tensor
                 unconnected_gradients=tf.UnconnectedGradients.ZERO,
             )
             network.optimizer.apply(gradients, network.trainable_variables)
-            right = tf.argmax(predicted, axis=-1) == y
+            right = tf.argmax(predicted, axis=-1) == tf.argmax(target, axis=-1)
             return loss, tf.reduce_mean(tf.cast(right, tf.float32))
 
         network._skser_train_step = tf.function(step, signature).get_concrete_function()

@@ -6,22 +6,29 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ._mfcc_input import check_mfcc
 from ._process import start_keras
-from ._targets import check_labels, combine_weights
+from ._targets import check_labels, combine_weights, make_targets
+from ._warm_start import History, check_same_network, check_same_speakers, join_histories
+from .augment import Augmentation, mean_and_scale
 from .callbacks import epoch_bar
-from .epochs import BestEpoch, Judge, hold_out_speakers, judge_by_uar
+from .epochs import BestEpoch, Judge, set_aside
 from .training import MFCCs, predict, take, train
 
 if TYPE_CHECKING:
     from scikeras.wrappers import KerasClassifier
 
 _PATHS = ("temporal", "spectral", "spectro-temporal")
+# The parameters, beside the paths, that the compiled network is built from.
+_OF_NETWORK = (
+    *("loss", "gamma", "dropout", "l2", "weight_decay", "precision"),
+    *("standardize", "batch_norm_momentum"),
+)
 
 
 class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
@@ -46,6 +53,18 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         Share of the 320 features that is dropped in training before the last layer.
     l2 : float, default=1e-6
         L2 penalty on the kernels of Body II.
+    weight_decay : float, default=0.0
+        Share of the learning rate by which each step shrinks all weights (as AdamW does).
+    label_smoothing : float, default=0.0
+        Share of each utterance's target that is spread evenly over all classes.
+    augment : Augmentation or None, default=None
+        Random changes of the training utterances, drawn anew for each batch.
+    standardize : bool, default=False
+        Whether the network standardises each coefficient by its mean and standard deviation in
+        the training data. MFCCs that are not clipped need it.
+    batch_norm_momentum : float, default=0.99
+        Share that the moving averages of batch normalisation keep at each step. With 0.99 they
+        need hundreds of steps to follow, so after a few epochs the network predicts badly.
     class_weight : dict of label to float, "balanced" or None, default=None
         Weight of each class in the loss; `"balanced"` weighs classes inversely to their counts.
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
@@ -136,6 +155,11 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         "learning_rate_schedule": [StrOptions({"step", "cosine"}), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "l2": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "augment": [Augmentation, None],
+        "standardize": ["boolean"],
+        "batch_norm_momentum": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "paths": [tuple, list],
         "precision": [StrOptions({"float32", "bfloat16"})],
@@ -158,6 +182,11 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         learning_rate_schedule: str | None = "step",
         dropout: float = 0.3,
         l2: float = 1e-6,
+        weight_decay: float = 0.0,
+        label_smoothing: float = 0.0,
+        augment: Augmentation | None = None,
+        standardize: bool = False,
+        batch_norm_momentum: float = 0.99,
         class_weight: dict | str | None = None,
         paths: tuple[str, ...] = _PATHS,
         precision: str = "float32",
@@ -176,6 +205,11 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         self.learning_rate_schedule = learning_rate_schedule
         self.dropout = dropout
         self.l2 = l2
+        self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
+        self.augment = augment
+        self.standardize = standardize
+        self.batch_norm_momentum = batch_norm_momentum
         self.class_weight = class_weight
         self.paths = paths
         self.precision = precision
@@ -232,11 +266,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         judge: Judge | None = None,
     ) -> Self:
         """Train the network, and keep the epoch that a judge likes best if one is given."""
-        self._validate_params()
-        self._check_paths()
-        go_on = self.warm_start and hasattr(self, "keras_classifier_")
-        if go_on:
-            self._check_same_network()
+        go_on = self._check_parameters()
         X = check_mfcc(self, X, reset=not go_on)
         labels = check_labels(self, X, y, go_on=go_on)
         weight = combine_weights(self, sample_weight, X, y)
@@ -244,32 +274,36 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         network_seed, order_seed = self._draw_seeds(go_on=go_on)
         patience = None
         if self.epoch_selection == "inner" and judge is None:
-            X, labels, weight, judge = self._set_aside(X, labels, weight, groups)
+            rows, judge = set_aside(
+                *(X, labels, groups),
+                fraction=self.validation_fraction,
+                seed=self._speaker_seed,
+                batch_size=self.batch_size,
+            )
+            X, labels, weight = take(X, rows), labels[rows], weight[rows]
             patience = self.patience
-        if go_on:
-            keras_classifier, earlier = self.keras_classifier_, self.history_
-        else:
-            self.__dict__.pop("keras_classifier_", None)  # a fit that fails leaves none behind
-            keras_classifier, earlier = self._make_keras_classifier(network_seed), {}
+        augment = None if self.augment is None else clone(self.augment).fit(X)
+        keras_classifier, earlier = self._start(X, network_seed, go_on=go_on)
         best = BestEpoch(keras_classifier.model_, judge, patience=patience) if judge else None
         with epoch_bar(self.epochs) if self.verbose else nullcontext():
             history = train(
                 keras_classifier.model_,
                 X,
-                labels,
+                make_targets(labels, len(self.classes_), smoothing=self.label_smoothing),
                 weight,
                 epochs=self.epochs,
                 batch_size=self.batch_size,
                 learning_rate=self.learning_rate,
                 schedule=self.learning_rate_schedule,
                 generator=np.random.default_rng(order_seed),
+                augment=augment,
                 after_epoch=best,
             )
         if best:
             best.restore()
         self.epoch_ = best.epoch if best else self.epochs
         self.keras_classifier_ = keras_classifier
-        self.history_ = _join_histories(earlier, history)
+        self.history_ = join_histories(earlier, history)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
@@ -321,22 +355,27 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
             self._speaker_seed = speaker_seed
         return network_seed, order_seed
 
-    def _set_aside(
-        self,
-        X: MFCCs,
-        labels: NDArray[np.int64],
-        weight: NDArray[np.float32],
-        groups: ArrayLike | None,
-    ) -> tuple[MFCCs, NDArray[np.int64], NDArray[np.float32], Judge]:
-        """Return what is left for training, and a judge by the speakers set aside."""
-        rows, aside = hold_out_speakers(
-            labels, groups, fraction=self.validation_fraction, seed=self._speaker_seed
-        )
-        heard = take(X, aside)
-        judge = judge_by_uar(
-            lambda network: predict(network, heard, batch_size=self.batch_size), labels[aside]
-        )
-        return take(X, rows), labels[rows], weight[rows], judge
+    def _check_parameters(self) -> bool:
+        """Check the parameters, and return whether to go on from an earlier fit."""
+        self._validate_params()
+        self._check_paths()
+        go_on = self.warm_start and hasattr(self, "keras_classifier_")
+        if go_on:
+            name, params = type(self).__name__, self._get_network_params()
+            check_same_network(name, params, self._network_params)
+            check_same_speakers(self.epoch_selection, self.history_)
+        return go_on
+
+    def _start(self, X: MFCCs, seed: int, *, go_on: bool) -> tuple["KerasClassifier", History]:
+        """Return the network to train, and the history of its earlier fits."""
+        if go_on:
+            return self.keras_classifier_, self.history_
+        self.__dict__.pop("keras_classifier_", None)  # a fit that fails leaves none behind
+        keras_classifier = self._make_keras_classifier(seed)
+        if self.standardize:
+            layer = keras_classifier.model_.get_layer("standardization")
+            layer.set_weights(mean_and_scale(X))
+        return keras_classifier, {}
 
     def _make_keras_classifier(self, seed: int) -> "KerasClassifier":
         start_keras()
@@ -349,22 +388,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
 
     def _get_network_params(self) -> dict[str, Any]:
         """Return the parameters that the compiled network is built from."""
-        names = ("loss", "gamma", "dropout", "l2", "precision")
-        return {"paths": tuple(self.paths), **{name: getattr(self, name) for name in names}}
-
-    def _check_same_network(self) -> None:
-        for name, value in self._get_network_params().items():
-            if value != (first := self._network_params[name]):
-                raise ValueError(
-                    f"With warm_start=True the {name!r} parameter of {type(self).__name__} must "
-                    f"stay as in the first fit ({first!r}). Got {value!r} instead."
-                )
-        scores = self.history_.get("selection_score", [np.nan])
-        if self.epoch_selection == "inner" and not np.isfinite(scores).all():
-            raise ValueError(
-                "With warm_start=True the 'epoch_selection' parameter cannot become 'inner': an "
-                "earlier fit has heard the speakers that would be set aside. Use a new classifier."
-            )
+        return {"paths": tuple(self.paths), **{name: getattr(self, name) for name in _OF_NETWORK}}
 
     def _check_paths(self) -> None:
         named = all(isinstance(path, str) for path in self.paths) and {*self.paths} <= {*_PATHS}
@@ -383,13 +407,3 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         # the common checks' tables have neither frames nor a frequency axis
         tags.classifier_tags.poor_score = True
         return tags
-
-
-def _join_histories(
-    earlier: dict[str, list[float]], later: dict[str, list[float]]
-) -> dict[str, list[float]]:
-    """Append a history to another; what only one of them has is NaN in the other's epochs."""
-    gaps = [[float("nan")] * len(history.get("loss", [])) for history in (earlier, later)]
-    return {
-        name: earlier.get(name, gaps[0]) + later.get(name, gaps[1]) for name in {**earlier, **later}
-    }

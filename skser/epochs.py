@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GroupShuffleSplit
 
 from .metrics import score_predictions
+from .training import MFCCs, predict, take
 
 if TYPE_CHECKING:
     import keras
@@ -124,6 +125,45 @@ def hold_out_speakers(
         f"The epoch_selection 'inner' cannot set {n_aside} of {n_speakers} speakers aside so that "
         "the others still have every class; lower 'validation_fraction', or take "
         "epoch_selection='last'."
+    )
+
+
+def set_aside(
+    X: MFCCs,
+    labels: NDArray[np.int64],
+    groups: ArrayLike | None,
+    *,
+    fraction: float,
+    seed: int,
+    batch_size: int,
+) -> tuple[NDArray[np.intp], Judge]:
+    """Set speakers aside, and let them judge.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
+        MFCCs.
+    labels, groups, fraction, seed
+        As for `hold_out_speakers`.
+    batch_size : int
+        Number of utterances at a time in prediction.
+
+    Returns
+    -------
+    rows : ndarray of int
+        What is left for training.
+    judge : callable
+        From a network to its UAR on the speakers set aside.
+
+    Raises
+    ------
+    ValueError
+        If speakers are missing, of another length, or too few.
+    """
+    rows, aside = hold_out_speakers(labels, groups, fraction=fraction, seed=seed)
+    heard = take(X, aside)
+    return rows, judge_by_uar(
+        lambda network: predict(network, heard, batch_size=batch_size), labels[aside]
     )
 
 

@@ -1,4 +1,4 @@
-"""The loss functions of the paper, on integer labels and predicted probabilities."""
+"""The loss functions of the paper, on how much an utterance belongs to each class."""
 
 import keras
 from keras import ops
@@ -30,8 +30,8 @@ class FocalLoss(keras.losses.Loss):
 
         Parameters
         ----------
-        y_true : tensor of int of shape (n_samples,) or (n_samples, 1)
-            Labels.
+        y_true : tensor of shape (n_samples, n_classes)
+            How much each sample belongs to each class: 1 and 0, or shares.
         y_pred : tensor of shape (n_samples, n_classes)
             Predicted probabilities.
 
@@ -40,11 +40,10 @@ class FocalLoss(keras.losses.Loss):
         loss : tensor of shape (n_samples,)
             The loss.
         """
-        n_classes = y_pred.shape[-1]
-        true_class = ops.one_hot(ops.reshape(y_true, (-1,)), n_classes, dtype=y_pred.dtype)
         epsilon = keras.config.epsilon()  # at 0 the logarithm, at 1 the power has no gradient
-        p = ops.clip(ops.sum(true_class * y_pred, axis=-1), epsilon, 1 - epsilon)
-        return -ops.power(1 - p, self.gamma) * ops.log(p)
+        p = ops.clip(y_pred, epsilon, 1 - epsilon)
+        of_class = -ops.power(1 - p, self.gamma) * ops.log(p)
+        return ops.sum(ops.cast(y_true, p.dtype) * of_class, axis=-1)
 
     def get_config(self) -> dict:
         """Return what the loss is rebuilt from.
@@ -70,8 +69,8 @@ def make_loss(loss: str, gamma: float) -> keras.losses.Loss:
     Returns
     -------
     loss : keras.losses.Loss
-        The loss, for integer labels.
+        The loss, for targets of shape (n_samples, n_classes).
     """
     if loss == "focal":
         return FocalLoss(gamma)
-    return keras.losses.SparseCategoricalCrossentropy()
+    return keras.losses.CategoricalCrossentropy()

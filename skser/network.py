@@ -21,6 +21,41 @@ _BODY_2 = ((64, 3, (2, 2)), (96, 3, (2, 2)), (128, 3, (2, 1)), (160, 3, (2, 1)),
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
+@keras.saving.register_keras_serializable(package="skser")
+class Standardization(layers.Layer):
+    """Subtracts a mean from each coefficient and divides it by a scale, as variables of a network.
+
+    They are 0 and 1 until `set_weights([mean, scale])`.
+    """
+
+    def build(self, input_shape: tuple) -> None:
+        """Make the variables.
+
+        Parameters
+        ----------
+        input_shape : tuple
+            Shape of a batch; its last axis is that of the coefficients.
+        """
+        shape = input_shape[-1:]
+        self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
+        self.scale = self.add_weight(shape=shape, initializer="ones", trainable=False, name="scale")
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Standardise a batch.
+
+        Parameters
+        ----------
+        inputs : tensor of shape (n_samples, n_frames, n_mfcc)
+            MFCCs.
+
+        Returns
+        -------
+        outputs : tensor of shape (n_samples, n_frames, n_mfcc)
+            Standardised MFCCs.
+        """
+        return (inputs - self.mean) / self.scale
+
+
 def build_light_sernet(
     n_classes: int,
     *,
@@ -29,6 +64,8 @@ def build_light_sernet(
     dropout: float = 0.3,
     l2: float = 1e-6,
     precision: str = "float32",
+    standardize: bool = False,
+    batch_norm_momentum: float = 0.99,
     seed: int = 0,
 ) -> keras.Model:
     """Build the network, for utterances of any number of frames.
@@ -47,6 +84,10 @@ def build_light_sernet(
         L2 penalty on the kernels of Body II.
     precision : {"float32", "bfloat16"}, default="float32"
         Number format that both Bodies compute in. All variables and the Head are float32.
+    standardize : bool, default=False
+        Whether a `Standardization` comes before Body I; it needs to be given its mean and scale.
+    batch_norm_momentum : float, default=0.99
+        Share that the moving averages of the normalisations keep at each step.
     seed : int, default=0
         Seed of the initial weights and of the dropout.
 
@@ -73,7 +114,8 @@ def build_light_sernet(
 
     policy = keras.DTypePolicy(_POLICIES[precision])
     mfcc = keras.Input((None, n_mfcc), name="mfcc", dtype="float32")
-    hidden = layers.Reshape((-1, n_mfcc, 1), name="one_channel", dtype=policy)(mfcc)
+    hidden = Standardization(name="standardization", dtype="float32")(mfcc) if standardize else mfcc
+    hidden = layers.Reshape((-1, n_mfcc, 1), name="one_channel", dtype=policy)(hidden)
     parallel = [
         layers.Conv2D(
             _BODY_1_FILTERS // len(paths),
@@ -89,7 +131,7 @@ def build_light_sernet(
         hidden = layers.Concatenate(name="body_1", dtype=policy)(parallel)
     else:
         hidden = parallel[0]
-    hidden = _normalize_and_pool(hidden, (2, 2), "body_1", policy)
+    hidden = _normalize_and_pool(hidden, (2, 2), "body_1", policy, batch_norm_momentum)
     for block, (filters, kernel_size, pool_size) in enumerate(_BODY_2, start=1):
         name = f"body_2_{block}"
         hidden = layers.Conv2D(
@@ -102,7 +144,7 @@ def build_light_sernet(
             dtype=policy,
             name=name,
         )(hidden)
-        hidden = _normalize_and_pool(hidden, pool_size, name, policy)
+        hidden = _normalize_and_pool(hidden, pool_size, name, policy, batch_norm_momentum)
     hidden = layers.Dropout(dropout, seed=int(next(seeds)), name="dropout", dtype="float32")(hidden)
     probabilities = layers.Dense(
         n_classes,
@@ -119,9 +161,12 @@ def _normalize_and_pool(
     pool_size: tuple[int, int] | None,
     name: str,
     policy: keras.DTypePolicy,
+    momentum: float,
 ) -> keras.KerasTensor:
     """Apply batch normalisation, ReLU and average pooling (over everything if no size is given)."""
-    hidden = _BatchNormalization(name=f"{name}_normalization", dtype=policy)(hidden)
+    hidden = _BatchNormalization(momentum=momentum, name=f"{name}_normalization", dtype=policy)(
+        hidden
+    )
     hidden = layers.ReLU(name=f"{name}_relu", dtype=policy)(hidden)
     if pool_size is None:
         return layers.GlobalAveragePooling2D(name=f"{name}_pooling", dtype=policy)(hidden)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .augment import Augmentation
 from .callbacks import report_epoch
 from .exceptions import TrainingError
 from .schedules import SCHEDULES
@@ -26,7 +27,7 @@ MFCCs = NDArray[np.float32] | list[NDArray[np.float32]]
 def train(
     model: "keras.Model",
     X: MFCCs,
-    y: NDArray[np.int64],
+    targets: NDArray[np.float32],
     sample_weight: NDArray[np.float32],
     *,
     epochs: int,
@@ -34,6 +35,7 @@ def train(
     learning_rate: float,
     schedule: str | None,
     generator: np.random.Generator,
+    augment: Augmentation | None = None,
     after_epoch: Callable[[int, dict[str, float]], bool] | None = None,
 ) -> dict[str, list[float]]:
     """Train a compiled network for a number of epochs.
@@ -44,8 +46,8 @@ def train(
         The compiled network.
     X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
         MFCCs.
-    y : ndarray of int of shape (n_samples,)
-        Labels.
+    targets : ndarray of shape (n_samples, n_classes), dtype float32
+        How much each utterance belongs to each class.
     sample_weight : ndarray of shape (n_samples,), dtype float32
         Weight of each utterance in the loss.
     epochs, batch_size : int
@@ -55,7 +57,9 @@ def train(
     schedule : {"step", "cosine"} or None
         How the learning rate goes down.
     generator : numpy.random.Generator
-        Draws the order of the utterances.
+        Draws the order of the utterances, and their changes.
+    augment : Augmentation or None, default=None
+        Fitted; changes each batch.
     after_epoch : callable or None, default=None
         Called with the number of finished epochs and the last one's logs, to which it may add;
         training stops if it returns True.
@@ -73,13 +77,18 @@ def train(
     """
     history: dict[str, list[float]] = defaultdict(list)
     step = _train_step(model)
+    any_length = augment is not None and augment.n_frames is not None
     for epoch in range(epochs):
         start = perf_counter()
         rate = SCHEDULES[schedule](epoch, epochs=epochs, learning_rate=learning_rate)
         model.optimizer.learning_rate = rate
         sums = np.zeros(2)
-        for rows in training_batches(X, batch_size, generator):
-            of_batch = step(_gather(X, rows), y[rows], sample_weight[rows])
+        for rows in training_batches(X, batch_size, generator, any_length=any_length):
+            if augment is None:
+                batch = _gather(X, rows), targets[rows]
+            else:
+                batch = augment.draw(take(X, rows), targets[rows], generator=generator)
+            of_batch = step(*batch, sample_weight[rows])
             sums += [float(value) * len(rows) for value in of_batch]
         logs = dict(zip(("loss", "accuracy"), (sums / len(X)).tolist(), strict=True))
         if not np.isfinite(logs["loss"]):
@@ -143,18 +152,21 @@ def take(X: MFCCs, rows: NDArray[np.intp]) -> MFCCs:
 
 
 def training_batches(
-    X: MFCCs, batch_size: int, generator: np.random.Generator
+    X: MFCCs, batch_size: int, generator: np.random.Generator, *, any_length: bool = False
 ) -> Iterator[NDArray[np.intp]]:
     """Yield the rows of each batch of one epoch, in random order.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
-        MFCCs. In a list, utterances whose lengths differ by less than a tenth share a batch.
+        MFCCs.
     batch_size : int
         Number of utterances a batch; the last one may have fewer.
     generator : numpy.random.Generator
         Draws the order.
+    any_length : bool, default=False
+        Whether utterances of a list may share a batch whatever their lengths; otherwise only
+        those do whose lengths differ by less than a tenth.
 
     Yields
     ------
@@ -162,7 +174,7 @@ def training_batches(
         Rows of `X`.
     """
     order = generator.permutation(len(X))
-    if not isinstance(X, list):
+    if any_length or not isinstance(X, list):
         yield from _slices(order, batch_size)
         return
     batches = _batches_by_length([len(X[row]) for row in order], batch_size)

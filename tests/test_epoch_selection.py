@@ -50,7 +50,7 @@ def scores(monkeypatch):
         coming = iter(scores)
         return lambda network: next(coming)
 
-    monkeypatch.setattr("skser.classifier.judge_by_uar", judge_by_uar)
+    monkeypatch.setattr("skser.epochs.judge_by_uar", judge_by_uar)
     return scores
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from skser.losses import FocalLoss, make_loss
 
-LABELS = np.array([0, 1, 2])
+TARGETS = np.eye(3, dtype=np.float32)
 PROBABILITIES = np.array([[0.9, 0.05, 0.05], [0.25, 0.5, 0.25], [0.6, 0.3, 0.1]], np.float32)
 
 
@@ -21,14 +21,16 @@ PROBABILITIES = np.array([[0.9, 0.05, 0.05], [0.25, 0.5, 0.25], [0.6, 0.3, 0.1]]
 )
 def test_focal_loss_by_hand(gamma, expected):
     loss = FocalLoss(gamma)
-    each = np.asarray(loss.call(LABELS, keras.ops.convert_to_tensor(PROBABILITIES)))
+    each = np.asarray(loss.call(TARGETS, keras.ops.convert_to_tensor(PROBABILITIES)))
     np.testing.assert_allclose(each, expected, rtol=1e-5, atol=1e-7)
-    assert float(loss(LABELS, PROBABILITIES)) == pytest.approx(np.mean(expected), rel=1e-5)
+    assert float(loss(TARGETS, PROBABILITIES)) == pytest.approx(np.mean(expected), rel=1e-5)
 
 
-def test_labels_may_be_a_column():
-    loss = FocalLoss()
-    assert float(loss(LABELS[:, np.newaxis], PROBABILITIES)) == float(loss(LABELS, PROBABILITIES))
+def test_shares_of_classes_by_hand():
+    shares = np.array([[0.5, 0.5, 0.0]], np.float32)
+    # (1 - 0.25)^2 log(0.25) and (1 - 0.5)^2 log(0.5), half of each
+    expected = 0.5 * (0.5625 * 1.3862944 + 0.25 * 0.6931472)
+    assert float(FocalLoss()(shares, PROBABILITIES[1:2])) == pytest.approx(expected, rel=1e-5)
 
 
 def test_gamma_zero_is_cross_entropy():
@@ -37,15 +39,16 @@ def test_gamma_zero_is_cross_entropy():
     probabilities[:2] = np.eye(7)[:2]
     labels = generator.integers(0, 7, size=100)
     labels[:2] = 0  # one is certain and right, one is certain and wrong
-    expected = keras.losses.SparseCategoricalCrossentropy(reduction=None)(labels, probabilities)
-    each = FocalLoss(gamma=0.0).call(labels, keras.ops.convert_to_tensor(probabilities))
+    targets = np.eye(7, dtype=np.float32)[labels]
+    expected = keras.losses.CategoricalCrossentropy(reduction=None)(targets, probabilities)
+    each = FocalLoss(gamma=0.0).call(targets, keras.ops.convert_to_tensor(probabilities))
     np.testing.assert_allclose(each, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_sample_weights():
     weights = np.array([2.0, 0.0, 1.0], np.float32)
     expected = (2 * 0.0010536 + 0 + 1.8650939) / 3
-    loss = FocalLoss()(LABELS, PROBABILITIES, sample_weight=weights)
+    loss = FocalLoss()(TARGETS, PROBABILITIES, sample_weight=weights)
     assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 
@@ -56,7 +59,7 @@ def test_loss_and_gradient_are_finite(gamma, p):
 
     probabilities = tf.Variable([[p, 1 - p]])
     with tf.GradientTape() as tape:
-        loss = FocalLoss(gamma)(np.array([0]), probabilities)
+        loss = FocalLoss(gamma)(np.array([[1.0, 0.0]]), probabilities)
     assert np.isfinite(loss)
     assert np.isfinite(tape.gradient(loss, probabilities)).all()
 
@@ -66,7 +69,7 @@ def test_gradient_by_hand():
 
     probabilities = tf.Variable([[0.5, 0.5]])
     with tf.GradientTape() as tape:
-        loss = FocalLoss(gamma=2.0)(np.array([0]), probabilities)
+        loss = FocalLoss(gamma=2.0)(np.array([[1.0, 0.0]]), probabilities)
     # d/dp of -(1 - p)^2 log(p) is 2 (1 - p) log(p) - (1 - p)^2 / p
     expected = [[2 * 0.5 * np.log(0.5) - 0.25 / 0.5, 0]]
     np.testing.assert_allclose(tape.gradient(loss, probabilities), expected, rtol=1e-5)
@@ -77,11 +80,11 @@ def test_it_survives_serialisation():
     restored = keras.losses.deserialize(keras.losses.serialize(loss))
     assert type(restored) is FocalLoss
     assert restored.get_config() == loss.get_config() == {"gamma": 1.5, "name": "mine"}
-    assert float(restored(LABELS, PROBABILITIES)) == float(loss(LABELS, PROBABILITIES))
+    assert float(restored(TARGETS, PROBABILITIES)) == float(loss(TARGETS, PROBABILITIES))
 
 
 def test_losses_by_name():
-    assert type(make_loss("cross_entropy", 3.0)) is keras.losses.SparseCategoricalCrossentropy
+    assert type(make_loss("cross_entropy", 3.0)) is keras.losses.CategoricalCrossentropy
     focal = make_loss("focal", 3.0)
     assert type(focal) is FocalLoss
     assert focal.gamma == 3.0

@@ -85,7 +85,7 @@ def test_prediction_follows_new_weights(network):
 def compiled(seed=0):
     network = build_light_sernet(3, n_mfcc=8, dropout=0.0, seed=seed)
     network.compile(
-        keras.optimizers.Adam(), "sparse_categorical_crossentropy", metrics=["accuracy"]
+        keras.optimizers.Adam(), "categorical_crossentropy", metrics=["accuracy"]
     )
     return network
 
@@ -95,7 +95,7 @@ def train_compiled(network, schedule, **params):
     X = generator.normal(size=(20, 12, 8)).astype(np.float32)
     y, weight = generator.integers(3, size=20), generator.uniform(size=20).astype(np.float32)
     rows = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-4, "generator": generator, **params}
-    return train(network, X, y, weight, schedule=schedule, **rows)
+    return train(network, X, np.eye(3, dtype=np.float32)[y], weight, schedule=schedule, **rows)
 
 
 def test_one_graph_trains_as_keras_does(monkeypatch):
