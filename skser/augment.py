@@ -27,8 +27,8 @@ class Augmentation(BaseEstimator):
     ----------
     n_frames : int or None, default=122
         Length of the random section that is taken of each utterance (122 frames are 2 s with the
-        default hop); a shorter utterance is repeated. None takes whole utterances, which are cut
-        around their middle to the shortest one of a batch.
+        default hop); a shorter utterance is repeated. None takes sections as long as the
+        shortest utterance of a batch.
     tempo : float, default=0.15
         Largest change of tempo: 0.15 goes from 1/1.15 to 1.15 times as fast.
     vocal_tract : float, default=0.12
@@ -234,7 +234,7 @@ def _section(
 ) -> NDArray[np.float32]:
     """Interpolate frames `step` apart, from a place (0 to 1) on; a short utterance is repeated."""
     room = len(mfcc) - 1 - (n_frames - 1) * step
-    positions = place * (room if room > 0 else len(mfcc)) + np.arange(n_frames) * step
+    positions = place * (room if room >= 0 else len(mfcc)) + np.arange(n_frames) * step
     before = positions.astype(np.intp)
     share = (positions - before).astype(np.float32)[:, np.newaxis]
     before %= len(mfcc)

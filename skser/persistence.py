@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._environment import describe_backend, describe_versions
 from ._files import replaced_file
+from .augment import Augmentation
 from .classifier import LightSERNetClassifier
 from .exceptions import ModelFileError
 from .mfcc import MFCCTransformer
@@ -155,6 +156,8 @@ def _json_params(name: str, step: BaseEstimator) -> dict[str, Any]:
         params["random_state"] = None  # what it will draw next is no part of the model
     if isinstance(params.get("class_weight"), dict):
         params["class_weight"] = list(params["class_weight"].items())  # JSON keys are strings
+    if params.get("augment") is not None:
+        params["augment"] = params["augment"].get_params()
     try:
         return json.loads(json.dumps(params, default=_plain_scalar))
     except TypeError as error:
@@ -166,6 +169,8 @@ def _python_params(params: dict[str, Any]) -> dict[str, Any]:
     params = {k: tuple(value) if isinstance(value, list) else value for k, value in params.items()}
     if isinstance(params.get("class_weight"), tuple):
         params["class_weight"] = dict(params["class_weight"])
+    if params.get("augment") is not None:
+        params["augment"] = Augmentation(**params["augment"])
     return params
 
 

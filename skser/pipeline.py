@@ -1,17 +1,40 @@
 """Features and network as one Pipeline, and the named recipes."""
 
+from copy import deepcopy
 from types import MappingProxyType
 from typing import Any
 
 from sklearn.pipeline import Pipeline
 
+from .augment import Augmentation
 from .classifier import LightSERNetClassifier
 from .mfcc import MFCCTransformer
 
+# Parameters of the two steps by the name of the recipe.
 RECIPES = MappingProxyType(
     {
-        "short": {"epochs": 40, "learning_rate": 1e-3, "learning_rate_schedule": "cosine"},
-        "paper": {"epochs": 300, "learning_rate": 1e-4, "learning_rate_schedule": "step"},
+        "robust": {
+            "mfcc__clip": None,
+            "mfcc__log_offset": 1e-2,
+            "classifier__epochs": 60,
+            "classifier__learning_rate": 1e-3,
+            "classifier__learning_rate_schedule": "cosine",
+            "classifier__weight_decay": 0.05,
+            "classifier__label_smoothing": 0.1,
+            "classifier__augment": Augmentation(),
+            "classifier__standardize": True,
+            "classifier__batch_norm_momentum": 0.9,
+        },
+        "short": {
+            "classifier__epochs": 40,
+            "classifier__learning_rate": 1e-3,
+            "classifier__learning_rate_schedule": "cosine",
+        },
+        "paper": {
+            "classifier__epochs": 300,
+            "classifier__learning_rate": 1e-4,
+            "classifier__learning_rate_schedule": "step",
+        },
     }
 )
 
@@ -79,10 +102,13 @@ def make_light_sernet(
             f"parameters of LightSERNetClassifier. Got {unknown} instead; those of "
             "MFCCTransformer are set by set_params(mfcc__...=...)."
         )
-    params = {**RECIPES[recipe], "random_state": random_state, **classifier_params}
-    return Pipeline(
+    model = Pipeline(
         [
             ("mfcc", MFCCTransformer(duration=duration, n_jobs=n_jobs)),
-            ("classifier", LightSERNetClassifier(**params)),
+            ("classifier", LightSERNetClassifier()),
         ]
     )
+    params = {"random_state": random_state, **classifier_params}
+    model.set_params(**deepcopy(RECIPES[recipe]))  # no two models share an Augmentation
+    model.set_params(**{f"classifier__{name}": value for name, value in params.items()})
+    return model

@@ -84,9 +84,7 @@ def test_prediction_follows_new_weights(network):
 
 def compiled(seed=0):
     network = build_light_sernet(3, n_mfcc=8, dropout=0.0, seed=seed)
-    network.compile(
-        keras.optimizers.Adam(), "categorical_crossentropy", metrics=["accuracy"]
-    )
+    network.compile(keras.optimizers.Adam(), "categorical_crossentropy", metrics=["accuracy"])
     return network
 
 
