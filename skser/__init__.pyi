@@ -1,5 +1,7 @@
+from . import adaptation as adaptation
 from . import audio as audio
 from . import audit as audit
+from . import augment as augment
 from . import datasets as datasets
 from . import exceptions as exceptions
 from . import functionals as functionals
@@ -9,6 +11,8 @@ from . import network as network
 from . import plotting as plotting
 from . import protocols as protocols
 from ._version import __version__ as __version__
+from .adaptation import SpeakerStandardizer as SpeakerStandardizer
+from .augment import Augmentation as Augmentation
 from .baselines import make_baseline as make_baseline
 from .classifier import LightSERNetClassifier as LightSERNetClassifier
 from .comparison import Comparison as Comparison

@@ -12,9 +12,9 @@ from sklearn.utils.parallel import Parallel, delayed  # hand on scikit-learn's c
 
 from ._predictions import find_network, predict_fold, take_utterances, with_seed
 from ._process import start_keras
+from ._protocol import Fold
 from ._speakers import speaker_params
 from ._store import FoldStore
-from .protocols import Fold
 
 
 class Job(NamedTuple):

@@ -71,6 +71,7 @@ class ProtocolName(StrEnum):
     """The protocols that take one corpus."""
 
     leave_one_speaker_out = "leave-one-speaker-out"
+    speaker_adaptation = "speaker-adaptation"
     leave_one_session_out = "leave-one-session-out"
     speaker_groups = "speaker-groups"
     speaker_and_text = "speaker-and-text"
@@ -318,6 +319,7 @@ def make_model(
     precision: Precision,
     seed: int,
     epoch: EpochSelection = EpochSelection.last,
+    protocol: ProtocolName = ProtocolName.leave_one_speaker_out,
 ) -> "Pipeline":
     """Make the network that the options describe."""
     from .pipeline import make_light_sernet
@@ -331,11 +333,14 @@ def make_model(
         batch_size=batch_size,
         precision=precision.value,
         epoch_selection=epoch.value,
+        speaker_adaptation=protocol is ProtocolName.speaker_adaptation,
         **{name: value for name, value in given.items() if value is not None},
     )
 
 
-def make_baseline(context: typer.Context, baseline: Baseline) -> "BaseEstimator":
+def make_baseline(
+    context: typer.Context, baseline: Baseline, protocol: ProtocolName
+) -> "BaseEstimator":
     """Make a baseline, and refuse options of the network that were given beside it."""
     given = [
         option.opts[0]
@@ -352,4 +357,5 @@ def make_baseline(context: typer.Context, baseline: Baseline) -> "BaseEstimator"
         )
     from .baselines import make_baseline as make
 
-    return make(baseline.value)
+    adapted = protocol is ProtocolName.speaker_adaptation
+    return make(baseline.value, speaker_adaptation=adapted)

@@ -11,9 +11,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 from ._mfcc_input import check_mfcc
+from ._protocol import Fold
 from ._speakers import speaker_params
 from .classifier import LightSERNetClassifier
-from .protocols import Fold
 from .training import MFCCs, predict
 
 if TYPE_CHECKING:

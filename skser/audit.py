@@ -7,10 +7,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
+from ._protocol import Fold, Protocol
 from ._text import some
 from ._utterances import digest_content, is_path
 from .exceptions import EvaluationError
-from .protocols import Fold, Protocol, get_protocol
+from .protocols import get_protocol
 
 
 def split_corpus(

@@ -7,13 +7,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from .adaptation import SpeakerStandardizer
 from .functionals import FunctionalsTransformer, MFCCStatistics
 from .mfcc import MFCCTransformer
 
 BASELINES = ("majority", "mfcc_svc", "egemaps_svc", "compare_svc")
 
 
-def make_baseline(name: str, *, n_jobs: int | None = None) -> Pipeline:
+def make_baseline(
+    name: str, *, n_jobs: int | None = None, speaker_adaptation: bool = False
+) -> Pipeline:
     """Make a baseline that takes recordings or waveforms, as `make_light_sernet` does.
 
     Nothing about it is tuned, so `evaluate` gives an honest score of it: features and parameters
@@ -28,6 +31,9 @@ def make_baseline(name: str, *, n_jobs: int | None = None) -> Pipeline:
         of ComParE_2016. Those of openSMILE need the extra `skser[baselines]`.
     n_jobs : int or None, default=None
         Number of threads that compute the features; -1 takes all processors.
+    speaker_adaptation : bool, default=False
+        Whether each speaker's features are standardised by the utterances of that speaker in
+        place of those of all training speakers.
 
     Returns
     -------
@@ -72,22 +78,25 @@ def make_baseline(name: str, *, n_jobs: int | None = None) -> Pipeline:
     if name == "majority":
         # "prior" predicts what "most_frequent" does, and has probabilities that mean something
         return Pipeline([("classifier", DummyClassifier(strategy="prior"))])
+    scaler = SpeakerStandardizer() if speaker_adaptation else StandardScaler()
     if name == "mfcc_svc":
         # of the whole utterance: padding would enter the statistics
         mfcc = MFCCTransformer(duration=None, n_jobs=n_jobs)
-        return _with_svc([("mfcc", mfcc), ("statistics", MFCCStatistics())], C=1.0)
+        return _with_svc([("mfcc", mfcc), ("statistics", MFCCStatistics())], scaler, C=1.0)
     if name == "egemaps_svc":
         functionals = FunctionalsTransformer(feature_set="eGeMAPSv02", n_jobs=n_jobs)
-        return _with_svc([("functionals", functionals)], C=1.0)
+        return _with_svc([("functionals", functionals)], scaler, C=1.0)
     if name == "compare_svc":
         functionals = FunctionalsTransformer(feature_set="ComParE_2016", n_jobs=n_jobs)
-        return _with_svc([("functionals", functionals)], C=1e-3)
+        return _with_svc([("functionals", functionals)], scaler, C=1e-3)
     raise ValueError(
         f"The 'name' parameter of make_baseline must be a str among {BASELINES}. Got {name!r} "
         "instead."
     )
 
 
-def _with_svc(features: list[tuple[str, Any]], *, C: float) -> Pipeline:
+def _with_svc(
+    features: list[tuple[str, Any]], scaler: StandardScaler | SpeakerStandardizer, *, C: float
+) -> Pipeline:
     classifier = SVC(kernel="linear", C=C)
-    return Pipeline([*features, ("scaler", StandardScaler()), ("classifier", classifier)])
+    return Pipeline([*features, ("scaler", scaler), ("classifier", classifier)])

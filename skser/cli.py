@@ -118,10 +118,11 @@ def evaluate(
     runs = split_seeds(seeds)
     utterances = load_corpus(corpus, root, download, url, speakers, subset, pattern)
     if baseline:
-        model = make_baseline(context, baseline)
+        model = make_baseline(context, baseline, protocol)
     else:
         model = make_model(
-            recipe, loss, duration, epochs, learning_rate, batch_size, precision, runs[0], epoch
+            *(recipe, loss, duration, epochs, learning_rate, batch_size, precision, runs[0]),
+            *(epoch, protocol),
         )
         start_keras(threads)
     run = {"resume": resume, "n_jobs": jobs, "n_threads": threads, "seeds": runs}

@@ -23,14 +23,16 @@ from ._environment import (
 )
 from ._folds import Job, estimate_seconds, run_jobs
 from ._predictions import find_network, holds_network, seed_params
+from ._protocol import Fold, Protocol
 from ._store import FoldStore, as_json, describe_corpus, describe_model
 from ._text import some
 from ._utterances import is_path
+from .adaptation import SpeakerStandardizer
 from .audit import corpus_column, split_corpus, with_content
 from .callbacks import FoldBar, show_estimate
 from .exceptions import EvaluationError, MissingClassWarning, SmallFoldWarning
 from .functionals import FunctionalsTransformer
-from .protocols import Fold, Protocol, get_protocol
+from .protocols import SpeakerAdaptation, get_protocol
 from .results import Evaluation
 
 
@@ -172,6 +174,13 @@ def _check_model(model: BaseEstimator, protocol: Protocol) -> None:
             f"The protocol {protocol.name} chooses an epoch on the test fold, so it needs a model "
             "that has epochs: LightSERNetClassifier or a Pipeline that ends in it, and no "
             f"baseline or search. Got {type(model).__name__} instead."
+        )
+    parts = [model, *model.get_params(deep=True).values()]
+    if any(isinstance(part, SpeakerStandardizer) for part in parts) != protocol.adapts:
+        raise EvaluationError(
+            "A model with a SpeakerStandardizer hears the test speaker before it predicts, so it "
+            f"belongs to the protocol {SpeakerAdaptation.name}, and that protocol to such models. "
+            f"Got the protocol {protocol.name}."
         )
 
 

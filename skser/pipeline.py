@@ -6,6 +6,7 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
+from .adaptation import SpeakerStandardizer
 from .augment import Augmentation
 from .classifier import LightSERNetClassifier
 from .mfcc import MFCCTransformer
@@ -45,6 +46,7 @@ def make_light_sernet(
     duration: float | None = 3.0,
     random_state: int | None = None,
     n_jobs: int | None = None,
+    speaker_adaptation: bool = False,
     **classifier_params: Any,
 ) -> Pipeline:
     """Make the Pipeline from recordings or waveforms to emotions.
@@ -60,13 +62,18 @@ def make_light_sernet(
         Seed of the classifier.
     n_jobs : int or None, default=None
         Number of threads that compute the MFCCs.
+    speaker_adaptation : bool, default=False
+        Whether the MFCCs are taken relative to their mean over all utterances of the speaker.
+        Such a model predicts the utterances of one speaker at a time, and must be told the
+        speakers in `fit`.
     **classifier_params : dict
         Parameters of `LightSERNetClassifier`, such as `loss="focal"`; they override the recipe.
 
     Returns
     -------
     model : sklearn.pipeline.Pipeline
-        Steps `"mfcc"` (`MFCCTransformer`) and `"classifier"` (`LightSERNetClassifier`).
+        Steps `"mfcc"` (`MFCCTransformer`) and `"classifier"` (`LightSERNetClassifier`); with
+        adaptation `"adaptation"` (`SpeakerStandardizer`) between them.
 
     Raises
     ------
@@ -98,13 +105,15 @@ def make_light_sernet(
         )
     if unknown := sorted(classifier_params.keys() - LightSERNetClassifier().get_params().keys()):
         raise TypeError(
-            "make_light_sernet takes 'recipe', 'duration', 'random_state', 'n_jobs' and the "
-            f"parameters of LightSERNetClassifier. Got {unknown} instead; those of "
-            "MFCCTransformer are set by set_params(mfcc__...=...)."
+            "make_light_sernet takes 'recipe', 'duration', 'random_state', 'n_jobs', "
+            f"'speaker_adaptation' and the parameters of LightSERNetClassifier. Got {unknown} "
+            "instead; those of MFCCTransformer are set by set_params(mfcc__...=...)."
         )
     model = Pipeline(
         [
             ("mfcc", MFCCTransformer(duration=duration, n_jobs=n_jobs)),
+            # without the deviation, so that the augmentation still sees a shifted cepstrum
+            *([("adaptation", SpeakerStandardizer(with_std=False))] if speaker_adaptation else []),
             ("classifier", LightSERNetClassifier()),
         ]
     )

@@ -1,192 +1,16 @@
-"""Who is held out: protocols as scikit-learn splitters, and the check that a split is honest."""
+"""Who is held out: the protocols."""
 
-from collections.abc import Iterator
 from numbers import Integral
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import BaseCrossValidator
-from sklearn.utils.validation import _num_samples
 
 from ._even_groups import group_evenly
-from ._text import some
+from ._protocol import Protocol
 from .exceptions import EvaluationError
 
 CAVEAT = "knows the test fold"
-
-
-class Fold(NamedTuple):
-    """One split of a corpus: its name, and the rows to train and to test on."""
-
-    name: str
-    train: NDArray[np.intp]
-    test: NDArray[np.intp]
-
-
-class Protocol(BaseCrossValidator):
-    """What the protocols share: each utterance belongs to the test data of one fold.
-
-    Attributes
-    ----------
-    name : str
-        Name in prints and files, and in `PROTOCOLS`.
-    sentence : str
-        Says what is unseen.
-    columns : tuple of str
-        What `groups` holds: the speakers, or columns of the corpus' `frame`.
-    unseen : tuple of str
-        Columns of which no value may stand on both sides of a split.
-    caveat : str
-        What every result says of itself; empty unless the model knows its test data.
-    """
-
-    name: ClassVar[str]
-    sentence: ClassVar[str]
-    columns: ClassVar[tuple[str, ...]] = ("speaker",)
-    unseen: ClassVar[tuple[str, ...]] = ("speaker",)
-    caveat: ClassVar[str] = ""
-    __metadata_request__split: ClassVar[dict] = {"groups": True}
-
-    def split(
-        self, X: Any, y: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """Split utterances into training and test data.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            Ignored but for its length.
-        y : array-like of shape (n_samples,), default=None
-            Labels.
-        groups : array-like of shape (n_samples,) or (n_samples, n_columns)
-            What is held out: the values of `columns`.
-
-        Yields
-        ------
-        train, test : ndarray of int
-            Rows.
-
-        Raises
-        ------
-        EvaluationError
-            If groups are missing, of another length, or too few to hold one out.
-        """
-        for fold in self.split_named(_num_samples(X), y, groups):
-            yield fold.train, fold.test
-
-    def split_named(
-        self, n_samples: int, y: ArrayLike | None, groups: ArrayLike | None
-    ) -> Iterator[Fold]:
-        """Split as `split` does, and name the folds.
-
-        Parameters
-        ----------
-        n_samples : int
-            Number of utterances.
-        y : array-like of shape (n_samples,)
-            Labels.
-        groups : array-like of shape (n_samples,) or (n_samples, n_columns)
-            What is held out.
-
-        Yields
-        ------
-        fold : Fold
-            In the order of their names.
-
-        Raises
-        ------
-        EvaluationError
-            If groups are missing, of another length, or too few to hold one out.
-        """
-        table = self._check_groups(n_samples, groups)
-        names = self._name_folds(y, table)
-        for name in self._choose_folds(np.unique(names)):
-            tested = names == name
-            heard = ~tested & ~self._shares(tested, table)
-            yield Fold(str(name), np.flatnonzero(heard), np.flatnonzero(tested))
-
-    def get_n_splits(
-        self,
-        X: Any = None,  # noqa: ARG002 - scikit-learn's signature
-        y: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
-    ) -> int:
-        """Count the folds.
-
-        Parameters
-        ----------
-        X : object
-            Ignored.
-        y : array-like of shape (n_samples,), default=None
-            Labels.
-        groups : array-like of shape (n_samples,) or (n_samples, n_columns)
-            What is held out.
-
-        Returns
-        -------
-        n_splits : int
-            Number of folds.
-        """
-        n_samples = 0 if groups is None else len(np.asarray(groups))
-        return sum(1 for _ in self.split_named(n_samples, y, groups))
-
-    def describe(self) -> dict[str, Any]:
-        """Describe the protocol for the settings of an evaluation.
-
-        Returns
-        -------
-        description : dict
-            Name, sentence, what is unseen, parameters, and the caveat if there is one.
-        """
-        return {
-            "name": self.name,
-            "sentence": self.sentence,
-            "unseen": list(self.unseen),
-            "parameters": dict(vars(self)),
-            **({"caveat": self.caveat} if self.caveat else {}),
-        }
-
-    def _name_folds(self, y: ArrayLike | None, groups: NDArray) -> NDArray[np.str_]:  # noqa: ARG002 - shared signature
-        """Name the fold that each utterance is tested in: by default, its group."""
-        return groups[:, 0]
-
-    def _choose_folds(self, names: NDArray[np.str_]) -> NDArray[np.str_]:
-        """Choose which of the folds are run: by default, all."""
-        return names
-
-    def _shares(self, tested: NDArray[np.bool_], groups: NDArray) -> NDArray[np.bool_]:  # noqa: ARG002 - shared signature
-        """Tell what is neither tested nor heard, because it shares something with the test."""
-        return np.zeros(len(tested), dtype=bool)
-
-    def _check_groups(self, n_samples: int, groups: ArrayLike | None) -> NDArray[np.str_]:
-        what = " and ".join(self.columns)
-        if groups is None:
-            raise EvaluationError(
-                f"The protocol {self.name} needs 'groups': the {what} of each utterance."
-            )
-        table = np.asarray(groups, dtype=object)  # text would make a name of NaN
-        table = table[:, np.newaxis] if table.ndim == 1 else table
-        if table.shape != (n_samples, len(self.columns)):
-            raise EvaluationError(
-                f"The 'groups' of {self.name} must have shape ({n_samples}, {len(self.columns)}): "
-                f"the {what} of each utterance. Got {table.shape}."
-            )
-        if n_missing := int(pd.isna(table).any(axis=1).sum()):
-            raise EvaluationError(
-                f"The 'groups' of {self.name} must say the {what} of every utterance. Got "
-                f"{n_missing} without."
-            )
-        table = table.astype(np.str_)
-        for column, values in zip(self.columns, table.T, strict=True):
-            if len(distinct := np.unique(values)) < 2:
-                raise EvaluationError(
-                    f"The protocol {self.name} needs at least two different values of "
-                    f"'{column}'. The corpus has {len(distinct)}: {some(distinct)}."
-                )
-        return table
 
 
 class LeaveOneSpeakerOut(Protocol):
@@ -200,6 +24,27 @@ class LeaveOneSpeakerOut(Protocol):
 
     name = "leave-one-speaker-out"
     sentence = "the speaker: each is predicted by a model that was trained on all the others"
+
+
+class SpeakerAdaptation(Protocol):
+    """Each speaker is held out once, and the model adapted to the voice without labels.
+
+    The model standardises its features by all utterances of the speaker (`SpeakerStandardizer`),
+    those to be predicted included. It is a score of speakers who have already been recorded for a
+    while, and not of an unheard one.
+
+    References
+    ----------
+    B. Schuller et al., "Cross-corpus acoustic emotion recognition: variances and strategies",
+    IEEE Transactions on Affective Computing, 2010 (speaker normalisation).
+    """
+
+    name = "speaker-adaptation"
+    sentence = (
+        "the speaker's emotions, but not the voice: features are standardised by all of the "
+        "speaker's utterances, without labels, for a model that was trained on all the others"
+    )
+    adapts = True
 
 
 class LeaveOneSessionOut(Protocol):
@@ -357,6 +202,7 @@ PROTOCOLS = MappingProxyType(
         protocol.name: protocol
         for protocol in (
             LeaveOneSpeakerOut,
+            SpeakerAdaptation,
             LeaveOneSessionOut,
             SpeakerGroups,
             SpeakerAndText,

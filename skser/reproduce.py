@@ -120,7 +120,7 @@ def run_cells(
         not run again.
     protocols : iterable of str
         Names of protocols.
-    recipe : {"paper", "short"}, default="paper"
+    recipe : {"paper", "robust", "short"}, default="paper"
         How the network is trained.
     epochs : int or None, default=None
         Number of epochs in place of the recipe's.
@@ -135,6 +135,7 @@ def run_cells(
     """
     from .evaluation import evaluate
     from .pipeline import make_light_sernet
+    from .protocols import get_protocol
 
     run: dict[str, Any] = {
         "resume": True,
@@ -155,10 +156,9 @@ def run_cells(
         }
         if epochs is not None:
             params["epochs"] = epochs
-        model = make_light_sernet(
-            recipe=recipe, duration=cell.duration, random_state=seeds[0], **params
-        )
+        params |= {"recipe": recipe, "duration": cell.duration, "random_state": seeds[0]}
         for protocol in protocols:
+            model = make_light_sernet(**params, speaker_adaptation=get_protocol(protocol).adapts)
             if announce:
                 announce(f"{cell}: {protocol}")
             run |= {"protocol": protocol, "out": Path(out) / cell.name / protocol}

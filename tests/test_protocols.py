@@ -28,6 +28,7 @@ SPEAKERS = ["08", "03", "08", "16", "03", "08"]
 LABELS = ["anger", "fear", "fear", "anger", "anger", "fear"]
 NAMES = [
     "leave-one-speaker-out",
+    "speaker-adaptation",
     "leave-one-session-out",
     "speaker-groups",
     "speaker-and-text",
@@ -171,7 +172,7 @@ def test_protocols_are_found_by_name():
 
 @pytest.mark.parametrize("protocol", ["loso", LeaveOneSpeakerOut, LeaveOneGroupOut(), None, ["x"]])
 def test_refuses_an_unknown_protocol(protocol):
-    with pytest.raises(EvaluationError, match="must be one of leave-one-speaker-out, leave-one-s"):
+    with pytest.raises(EvaluationError, match="must be one of leave-one-speaker-out, speaker-a"):
         get_protocol(protocol)
 
 

@@ -1,0 +1,124 @@
+"""Standardising by speaker, and the protocol that alone may score it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import skser
+from skser import SpeakerStandardizer, make_baseline, make_light_sernet
+from skser.datasets import make_emotional_speech
+from skser.exceptions import EvaluationError
+from skser.functionals import MFCCStatistics
+from skser.mfcc import MFCCTransformer
+
+SPEAKERS = np.repeat(["a", "b", "c"], 4)
+
+
+def expected_failures(_estimator):
+    reason = "an utterance is standardised by the others of the batch: they are its speaker's"
+    return {"check_methods_subset_invariance": reason}
+
+
+@parametrize_with_checks([SpeakerStandardizer()], expected_failed_checks=expected_failures)
+def test_passes_the_common_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture
+def mfcc():
+    generator = np.random.default_rng(0)
+    X = generator.normal(size=(12, 9, 5)) * generator.uniform(1, 9, size=(12, 1, 5))
+    return (X + 10 * (SPEAKERS == "b")[:, np.newaxis, np.newaxis]).astype(np.float32)
+
+
+@pytest.mark.parametrize("with_std", [True, False])
+def test_each_speaker_is_standardised_by_its_own_frames(mfcc, with_std):
+    standardized = SpeakerStandardizer(with_std=with_std).fit_transform(mfcc, groups=SPEAKERS)
+    assert standardized.dtype == np.float32
+    for speaker in "abc":
+        own, before = standardized[speaker == SPEAKERS], mfcc[speaker == SPEAKERS]
+        np.testing.assert_allclose(own.mean(axis=(0, 1)), 0, atol=1e-5)
+        expected = 1 if with_std else before.std(axis=(0, 1))
+        np.testing.assert_allclose(own.std(axis=(0, 1)), expected, rtol=1e-4)
+
+
+def test_lists_and_series_give_what_arrays_give(mfcc):
+    expected = SpeakerStandardizer().fit_transform(mfcc, groups=SPEAKERS)
+    speakers = pd.Series(SPEAKERS, index=range(5, 17))
+    given = SpeakerStandardizer().fit_transform(list(mfcc), groups=speakers)
+    assert isinstance(given, list)
+    np.testing.assert_array_equal(np.stack(given), expected)
+
+
+def test_transform_takes_the_utterances_of_one_speaker(mfcc):
+    standardizer = SpeakerStandardizer().fit(mfcc, groups=SPEAKERS)
+    expected = standardizer.fit_transform(mfcc, groups=SPEAKERS)
+    for speaker in "abc":
+        rows = speaker == SPEAKERS
+        np.testing.assert_array_equal(standardizer.transform(mfcc[rows]), expected[rows])
+
+
+def test_does_not_change_its_input(mfcc):
+    before = mfcc.copy()
+    SpeakerStandardizer().fit_transform(mfcc, groups=SPEAKERS)
+    np.testing.assert_array_equal(mfcc, before)
+
+
+def test_refuses_speakers_of_another_length(mfcc):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        SpeakerStandardizer().fit(mfcc, groups=SPEAKERS[:-1])
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return make_emotional_speech(
+        n_speakers=3, n_utterances=3, emotions=["anger", "sadness"], random_state=0
+    )
+
+
+def test_evaluation_says_that_the_voice_was_heard(corpus):
+    model = make_baseline("mfcc_svc", speaker_adaptation=True)
+    evaluation = skser.evaluate(model, corpus, protocol="speaker-adaptation")
+    assert "not the voice" in evaluation.settings["protocol"]["sentence"]
+    assert "without labels" in str(evaluation)
+
+
+def test_evaluation_equals_standardising_by_hand(corpus):
+    model = make_baseline("mfcc_svc", speaker_adaptation=True)
+    predictions = skser.evaluate(model, corpus, protocol="speaker-adaptation").predictions
+    features = make_pipeline(MFCCTransformer(duration=None), MFCCStatistics())
+    X, groups = features.fit_transform(corpus.data), np.asarray(corpus.groups)
+    for speaker in np.unique(groups):
+        own = groups == speaker
+        X[own] = (X[own] - X[own].mean(axis=0)) / X[own].std(axis=0)
+    expected = np.empty(len(groups), dtype=object)
+    for speaker in np.unique(groups):
+        test = groups == speaker
+        svc = SVC(kernel="linear").fit(X[~test], corpus.target[~test])
+        expected[test] = svc.predict(X[test])
+    assert predictions["prediction"].tolist() == expected.tolist()
+
+
+def test_network_is_told_the_speakers(corpus):
+    model = make_light_sernet(
+        recipe="robust", duration=0.5, epochs=1, paths=("spectral",), speaker_adaptation=True
+    )
+    assert list(model.named_steps) == ["mfcc", "adaptation", "classifier"]
+    evaluation = skser.evaluate(model, corpus, protocol="speaker-adaptation")
+    assert len(evaluation.predictions) == len(corpus.data)
+
+
+def test_only_its_own_protocol_scores_an_adapted_model(corpus):
+    adapted = make_baseline("mfcc_svc", speaker_adaptation=True)
+    with pytest.raises(EvaluationError, match="hears the test speaker before it predicts"):
+        skser.evaluate(adapted, corpus)
+    with pytest.raises(EvaluationError, match="Got the protocol speaker-adaptation"):
+        skser.evaluate(make_baseline("mfcc_svc"), corpus, protocol="speaker-adaptation")
+
+
+def test_clones():
+    assert clone(SpeakerStandardizer(with_std=False)).with_std is False
