@@ -7,8 +7,9 @@ import keras
 import numpy as np
 from keras import layers
 
+from ._paths import PATHS
 from .mfcc import MFCCTransformer
-from .network import PATHS, build_light_sernet
+from .network import build_light_sernet
 
 _FLOAT32_BYTES = 4
 # They can write where they read: normalisation and ReLU become part of the convolution before them.

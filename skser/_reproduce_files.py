@@ -9,7 +9,8 @@ from typing import Any
 
 from ._files import replaced_file, write_json
 from ._paper import Scores
-from .reproduce import PATHS, PROTOCOLS, Cell, Runs, decompose, percent, protocols_of
+from ._paths import PATHS
+from .reproduce import PROTOCOLS, Cell, Runs, decompose, percent, protocols_of
 
 
 def write_runs(out: str | os.PathLike, name: str, runs: Runs) -> None:

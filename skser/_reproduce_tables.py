@@ -6,10 +6,10 @@ from typing import Any
 import skser
 
 from ._paper import COST, MEGABYTES, PATHS_GAIN, TABLE_2, TABLE_3, TABLE_4, Method, Scores
+from ._paths import PATHS
 from ._reproduce_files import describe_run
 from ._text import align
 from .reproduce import (
-    PATHS,
     PROTOCOLS,
     Cell,
     Runs,

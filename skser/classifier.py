@@ -11,7 +11,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from ._memory import check_batch_fits
 from ._mfcc_input import check_mfcc
+from ._paths import PATHS, check_paths
 from ._process import start_keras
 from ._targets import check_labels, combine_weights, make_targets
 from ._warm_start import History, check_same_network, check_same_speakers, join_histories
@@ -23,7 +25,6 @@ from .training import MFCCs, predict, take, train
 if TYPE_CHECKING:
     from scikeras.wrappers import KerasClassifier
 
-_PATHS = ("temporal", "spectral", "spectro-temporal")
 # The parameters, beside the paths, that the compiled network is built from.
 _OF_NETWORK = (
     *("loss", "gamma", "dropout", "l2", "weight_decay", "precision"),
@@ -47,8 +48,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     learning_rate : float, default=1e-4
         Initial learning rate of Adam (the highest one under `"cosine"`).
     learning_rate_schedule : {"step", "cosine"} or None, default="step"
-        `"step"` multiplies the learning rate by e^-0.15 at epochs 60, 80, ... (0-based);
-        `"cosine"` raises it over a tenth of the epochs, then lowers it to zero; None keeps it.
+        `"step"` multiplies it by e^-0.15 at epochs 60, 80, ... (0-based); `"cosine"` raises it
+        over a tenth of the epochs, then lowers it to zero; None keeps it.
     dropout : float, default=0.3
         Share of the 320 features that is dropped in training before the last layer.
     l2 : float, default=1e-6
@@ -56,12 +57,12 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     weight_decay : float, default=0.0
         Share of the learning rate by which each step shrinks all weights (as AdamW does).
     label_smoothing : float, default=0.0
-        Share of each utterance's target that is spread evenly over all classes.
+        Share of each target that is spread evenly over all classes.
     augment : Augmentation or None, default=None
         Random changes of the training utterances, drawn anew for each batch.
     standardize : bool, default=False
-        Whether the network standardises each coefficient by its mean and standard deviation in
-        the training data. MFCCs that are not clipped need it.
+        Whether the network standardises each coefficient by the training data's frames. MFCCs
+        that are not clipped need it.
     batch_norm_momentum : float, default=0.99
         Share that the moving averages of batch normalisation keep at each step. With 0.99 they
         need hundreds of steps to follow, so after a few epochs the network predicts badly.
@@ -83,14 +84,13 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     validation_fraction : float, default=0.2
         Share of the training speakers that `"inner"` sets aside; at least one is.
     patience : int or None, default=None
-        Number of epochs without a better or equal recall after which `"inner"` stops; None goes
-        through all epochs.
+        Epochs without a better or equal recall after which `"inner"` stops; None never stops.
     warm_start : bool, default=False
         Whether a second `fit` goes on from the weights of the first. The network's parameters
         must stay as they were; the learning-rate schedule begins anew.
     random_state : int, RandomState instance or None, default=None
         Seeds the initial weights, the dropout and the order of the utterances. With an int,
-        `fit` repeats exactly as long as the process computes with the same number of threads.
+        `fit` repeats exactly at the same number of threads.
     verbose : int, default=0
         1 shows a progress bar over the epochs.
 
@@ -116,9 +116,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    The defaults are the paper's; `make_light_sernet` has a recipe that trains in an eighth of
-    the epochs. The number of threads belongs to the process, not to the estimator: TensorFlow
-    fixes it when it starts.
+    The defaults are the paper's; `make_light_sernet` has recipes that do better in fewer epochs.
+    The number of threads belongs to the process: TensorFlow fixes it when it starts.
 
     Zero weights do not remove an utterance: it still counts in the statistics of its batch.
 
@@ -188,7 +187,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         standardize: bool = False,
         batch_norm_momentum: float = 0.99,
         class_weight: dict | str | None = None,
-        paths: tuple[str, ...] = _PATHS,
+        paths: tuple[str, ...] = tuple(PATHS),
         precision: str = "float32",
         epoch_selection: str = "last",
         validation_fraction: float = 0.2,
@@ -253,7 +252,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
             If a parameter is out of range, the lengths of `X`, `y` or `groups` differ, there is
             only one class, the MFCCs are not finite, or speakers are needed and missing.
         TrainingError
-            If the loss does not stay finite.
+            If a batch does not fit into memory, or the loss does not stay finite.
         """
         return self._fit(X, y, sample_weight, groups)
 
@@ -283,6 +282,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
             X, labels, weight = take(X, rows), labels[rows], weight[rows]
             patience = self.patience
         augment = None if self.augment is None else clone(self.augment).fit(X)
+        check_batch_fits(X, augment, batch_size=self.batch_size, precision=self.precision)
         keras_classifier, earlier = self._start(X, network_seed, go_on=go_on)
         best = BestEpoch(keras_classifier.model_, judge, patience=patience) if judge else None
         with epoch_bar(self.epochs) if self.verbose else nullcontext():
@@ -358,7 +358,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     def _check_parameters(self) -> bool:
         """Check the parameters, and return whether to go on from an earlier fit."""
         self._validate_params()
-        self._check_paths()
+        check_paths(type(self).__name__, self.paths)
         go_on = self.warm_start and hasattr(self, "keras_classifier_")
         if go_on:
             name, params = type(self).__name__, self._get_network_params()
@@ -389,14 +389,6 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     def _get_network_params(self) -> dict[str, Any]:
         """Return the parameters that the compiled network is built from."""
         return {"paths": tuple(self.paths), **{name: getattr(self, name) for name in _OF_NETWORK}}
-
-    def _check_paths(self) -> None:
-        named = all(isinstance(path, str) for path in self.paths) and {*self.paths} <= {*_PATHS}
-        if not self.paths or not named or len({*self.paths}) < len(self.paths):
-            raise ValueError(
-                f"The 'paths' parameter of {type(self).__name__} must be a tuple of one to three "
-                f"different names among {_PATHS}. Got {self.paths!r} instead."
-            )
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "keras_classifier_")

@@ -6,14 +6,14 @@ import keras
 import numpy as np
 from keras import layers
 
+from ._paths import PATHS
+
 _BatchNormalization: type[layers.Layer] = layers.BatchNormalization
 if keras.backend.backend() == "tensorflow":
     from ._tensorflow import FusedBatchNormalization
 
     _BatchNormalization = FusedBatchNormalization
 
-# Kernel sizes over (time, frequency) of Body I's parallel convolutions, by what each one sees.
-PATHS = {"temporal": (11, 1), "spectral": (1, 9), "spectro-temporal": (3, 3)}
 _BODY_1_FILTERS = 96
 # Filters, kernel size and pooling of each local feature learning block of Body II.
 _BODY_2 = ((64, 3, (2, 2)), (96, 3, (2, 2)), (128, 3, (2, 1)), (160, 3, (2, 1)), (320, 1, None))

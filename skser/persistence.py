@@ -176,8 +176,7 @@ def _python_params(params: dict[str, Any]) -> dict[str, Any]:
 
 def _check_steps(steps: dict[str, BaseEstimator], n_mfcc: int) -> None:
     """Check the parameters as `fit` does."""
-    steps["classifier"]._validate_params()
-    steps["classifier"]._check_paths()
+    steps["classifier"]._check_parameters()
     if type(n_mfcc) is not int or n_mfcc < 1:
         raise ValueError(f"the number of coefficients is {n_mfcc!r}")
     if "mfcc" in steps:

@@ -1,5 +1,6 @@
 """Features and network as one Pipeline, and the named recipes."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +13,7 @@ from .classifier import LightSERNetClassifier
 from .mfcc import MFCCTransformer
 
 # Parameters of the two steps by the name of the recipe.
-RECIPES = MappingProxyType(
+RECIPES: Mapping[str, dict[str, Any]] = MappingProxyType(
     {
         "robust": {
             "mfcc__clip": None,

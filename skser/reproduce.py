@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ._paper import PATHS_GAIN, TABLE_1, Scores
+from ._paths import PATHS
 
 PROTOCOLS = ("published", "leave-one-speaker-out")
 """The protocol of the paper's figures, and the one that the paper describes."""
 
-PATHS = ("temporal", "spectral", "spectro-temporal")
 
 _CORPORA = {"emodb": "EMO-DB", "iemocap": "IEMOCAP"}
 _SUBSETS = {"": "", "improvised": " (improvised)", "all": " (scripted+improvised)"}
@@ -151,7 +151,7 @@ def run_cells(
             corpora[key] = load_corpus(*key, roots[cell.corpus])
         params: dict[str, Any] = {
             "loss": cell.loss,
-            "paths": cell.paths or PATHS,
+            "paths": cell.paths or tuple(PATHS),
             "precision": precision,
         }
         if epochs is not None:

@@ -133,7 +133,9 @@ def test_seeds_are_whole_numbers(calls, seeds):
 @pytest.fixture
 def baselines(monkeypatch):
     module = ModuleType("skser.baselines")
-    module.make_baseline = lambda name: DummyClassifier(constant=name)
+    module.make_baseline = lambda name, speaker_adaptation: DummyClassifier(
+        constant=(name, speaker_adaptation)
+    )
     monkeypatch.setitem(sys.modules, "skser.baselines", module)
     monkeypatch.setattr(skser, "baselines", module, raising=False)
 
@@ -141,7 +143,7 @@ def baselines(monkeypatch):
 def test_a_baseline_takes_the_place_of_the_network(calls, baselines):
     code, _ = run("evaluate", "--baseline", "mfcc_svc")
     assert code == 0
-    assert calls["evaluate"][0][0].constant == "mfcc_svc"
+    assert calls["evaluate"][0][0].constant == ("mfcc_svc", False)
     assert "model" not in calls
 
 

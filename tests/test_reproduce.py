@@ -391,7 +391,7 @@ def test_ablation_compares_all_paths_with_each_alone(calls, run):
     answer = run("ablation", "--corpus", "emodb", "--root", "here")
     assert answer.code == 0, answer.error
     assert [params["classifier__paths"] for *_, params in calls][::2] == [
-        reproduce.PATHS,
+        tuple(reproduce.PATHS),
         ("temporal",),
         ("spectral",),
         ("spectro-temporal",),
