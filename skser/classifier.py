@@ -59,10 +59,9 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     label_smoothing : float, default=0.0
         Share of each target that is spread evenly over all classes.
     augment : Augmentation or None, default=None
-        Random changes of the training utterances, drawn anew for each batch.
+        Random changes of the utterances, drawn anew for each batch.
     standardize : bool, default=False
-        Whether the network standardises each coefficient by the training data's frames. MFCCs
-        that are not clipped need it.
+        Whether the network standardises each coefficient. MFCCs that are not clipped need it.
     batch_norm_momentum : float, default=0.99
         Share that the moving averages of batch normalisation keep at each step. With 0.99 they
         need hundreds of steps to follow, so after a few epochs the network predicts badly.
