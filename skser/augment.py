@@ -25,10 +25,10 @@ class Augmentation(BaseEstimator):
 
     Parameters
     ----------
-    n_frames : int or None, default=122
-        Length of the random section that is taken of each utterance (122 frames are 2 s with the
-        default hop); a shorter utterance is repeated. None takes sections as long as the
-        shortest utterance of a batch.
+    n_frames : int or None, default=None
+        Length of the random section that is taken of each utterance; None takes the length of
+        the shortest one of a batch. Where an utterance ends too early, its first and last frame
+        are held.
     tempo : float, default=0.15
         Largest change of tempo: 0.15 goes from 1/1.15 to 1.15 times as fast.
     vocal_tract : float, default=0.12
@@ -70,7 +70,7 @@ class Augmentation(BaseEstimator):
     >>> import numpy as np
     >>> from skser.augment import Augmentation
     >>> mfcc = np.random.default_rng(0).normal(size=(8, 184, 40)).astype(np.float32)
-    >>> augmentation = Augmentation(mixup=0).fit(mfcc)
+    >>> augmentation = Augmentation(n_frames=122).fit(mfcc)
     >>> targets = np.eye(8, dtype=np.float32)
     >>> drawn, _ = augmentation.draw(mfcc, targets, generator=np.random.default_rng(0))
     >>> drawn.shape
@@ -95,7 +95,7 @@ class Augmentation(BaseEstimator):
     def __init__(
         self,
         *,
-        n_frames: int | None = 122,
+        n_frames: int | None = None,
         tempo: float = 0.15,
         vocal_tract: float = 0.12,
         channel: float = 0.25,
@@ -232,13 +232,13 @@ def mean_and_scale(X: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 def _section(
     mfcc: NDArray[np.float32], n_frames: int, step: float, place: float
 ) -> NDArray[np.float32]:
-    """Interpolate frames `step` apart, from a place (0 to 1) on; a short utterance is repeated."""
+    """Interpolate frames that are `step` apart, from a place (0 to 1) of all possible ones on."""
     room = len(mfcc) - 1 - (n_frames - 1) * step
-    positions = place * (room if room >= 0 else len(mfcc)) + np.arange(n_frames) * step
+    start = place * room if room >= 0 else room / 2
+    positions = np.clip(start + np.arange(n_frames) * step, 0, len(mfcc) - 1)
     before = positions.astype(np.intp)
     share = (positions - before).astype(np.float32)[:, np.newaxis]
-    before %= len(mfcc)
-    after = (before + 1) % len(mfcc)
+    after = np.minimum(before + 1, len(mfcc) - 1)
     return mfcc[before] * (1 - share) + mfcc[after] * share
 
 
