@@ -52,6 +52,16 @@ def test_paper_recipe_is_the_classifiers_default():
     assert params["classifier__learning_rate_schedule"] == "step"
 
 
+def test_robust_recipe_changes_what_surrounds_the_network():
+    robust, short = (make_light_sernet(recipe=name).get_params() for name in ("robust", "short"))
+    assert robust["mfcc__clip"] is None  # the changes are linear on unclipped cepstra
+    assert robust["classifier__standardize"] is True
+    assert robust["classifier__augment__fmin"] == robust["mfcc__fmin"]
+    assert robust["classifier__augment__fmax"] == robust["mfcc__fmax"]
+    for name in ("paths", "dropout", "l2", "loss"):
+        assert robust[f"classifier__{name}"] == short[f"classifier__{name}"]
+
+
 def test_parameters_override_the_recipe():
     assert make_light_sernet(epochs=3).get_params()["classifier__epochs"] == 3
 
