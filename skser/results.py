@@ -21,6 +21,7 @@ _TOLD_PARAMS = (
     "classifier__epochs",
     "classifier__learning_rate",
     "classifier__precision",
+    "classifier__augment",
     "classifier__C",
 )
 _ALTERNATIVES = {"float16": "float16 weights", "last_epoch": "last epoch"}
@@ -314,10 +315,18 @@ class Evaluation:
 def _describe_model(model: dict[str, Any]) -> str:
     """Name the steps, and the parameters that are chosen most often."""
     steps = [str(model.get(step, step)) for step in model.get("steps", [])] or [model["class"]]
-    told = {name.split("__")[-1]: value for name, value in model.items() if name in _TOLD_PARAMS}
-    known = ", ".join(f"{name} {value}" for name, value in told.items())
-    names = ", ".join(step.rsplit(".", 1)[-1] for step in steps)
+    known = ", ".join(
+        f"{name.split('__')[-1]} {_without_module(value)}"
+        for name, value in model.items()
+        if name in _TOLD_PARAMS
+    )
+    names = ", ".join(map(_without_module, steps))
     return f"{names} ({known})" if known else names
+
+
+def _without_module(value: Any) -> str:
+    """Name a class as users import it; anything else as it prints."""
+    return value.rsplit(".", 1)[-1] if isinstance(value, str) else str(value)
 
 
 def _score_line(name: str, n: int, scores: dict) -> str:
