@@ -130,7 +130,8 @@ def train_step(network: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.Tensor
             right = tf.argmax(predicted, axis=-1) == y
             return loss, tf.reduce_mean(tf.cast(right, tf.float32))
 
-        network._skser_train_step = tf.function(step, signature).get_concrete_function()
+        graph = tf.function(step, signature, autograph=False)
+        network._skser_train_step = graph.get_concrete_function()
     return lambda *batch: network._skser_train_step(*map(tf.convert_to_tensor, batch))
 
 

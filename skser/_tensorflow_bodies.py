@@ -49,26 +49,26 @@ def predict_in_training(network: keras.Model, mfcc: tf.Tensor) -> tf.Tensor:
     A. Lavin, S. Gray: "Fast algorithms for convolutional neural networks", CVPR 2016.
     """
     hidden = train_body_1(network, mfcc)
-    if hidden.dtype == tf.float32:
-        return _train_body_2_and_head(network, hidden)
-    # The combinations would lose digits that a shorter number does not have.
-    body_2_and_head = keras.Model(network.get_layer("body_1_pooling").output, network.output)
-    return body_2_and_head(tf.transpose(hidden, (1, 0, 2, 3)), training=True)
-
-
-def _train_body_2_and_head(network: keras.Model, hidden: tf.Tensor) -> tf.Tensor:
+    # A shorter number does not have the digits that the combinations of inputs cancel.
+    filtered = hidden.dtype == tf.float32
+    if not filtered:
+        hidden = tf.transpose(hidden, (1, 0, 2, 3))
     names = [layer.name for layer in network.layers]
     for layer in network.layers[names.index("body_1_pooling") + 1 :]:
-        match layer:
-            case keras.layers.Conv2D(kernel_size=(3, 3)):
-                hidden = convolve(hidden, tf.convert_to_tensor(layer.kernel))
-            case keras.layers.AveragePooling2D():
-                hidden = _pool(hidden, layer.pool_size)
-            case keras.layers.GlobalAveragePooling2D():
-                hidden = tf.reduce_mean(hidden, (0, 2))
-            case _:
-                hidden = layer(hidden, training=True)
+        hidden = _train_layer(layer, hidden) if filtered else layer(hidden, training=True)
     return hidden
+
+
+def _train_layer(layer: keras.layers.Layer, hidden: tf.Tensor) -> tf.Tensor:
+    match layer:
+        case keras.layers.Conv2D(kernel_size=(3, 3)):
+            return convolve(hidden, tf.convert_to_tensor(layer.kernel))
+        case keras.layers.AveragePooling2D():
+            return _pool(hidden, layer.pool_size)
+        case keras.layers.GlobalAveragePooling2D():
+            return tf.reduce_mean(hidden, (0, 2))
+        case _:
+            return layer(hidden, training=True)
 
 
 def convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
