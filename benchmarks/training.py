@@ -1,14 +1,17 @@
-"""A step of training beside the plain network in Keras' fit."""
+"""An epoch of training, in each precision, beside the plain network in Keras' fit."""
+
+from functools import partial
 
 import numpy as np
 
-from ._paired import Row, compare
+from ._paired import Row, summarise, time_in_turn
 
-_BATCH, _STEPS = 32, 2
+_BATCH, _STEPS = 32, 4
+_PLAIN = "plain Keras fit"
 
 
 def run(repeats: int) -> list[Row]:
-    """Compare steps of the same number of utterances of 3 s.
+    """Compare epochs of the same number of utterances of 3 s.
 
     Parameters
     ----------
@@ -25,16 +28,20 @@ def run(repeats: int) -> list[Row]:
 
     from ._plain import compile_model, plain_light_sernet
 
-    network, plain = build_light_sernet(7), plain_light_sernet(7, 184)
-    compile_model(network)
     generator = np.random.default_rng(0)
     X = generator.normal(size=(_BATCH * _STEPS, 184, 40)).astype(np.float32)
-    y = generator.integers(7, size=len(X))
-    targets = np.eye(7, dtype=np.float32)[y]
+    targets = np.eye(7, dtype=np.float32)[generator.integers(7, size=len(X))]
     weight = np.ones(len(X), dtype=np.float32)
     settings = {"epochs": 1, "batch_size": _BATCH, "learning_rate": 1e-4, "schedule": None}
-    functions = {
-        "training step": lambda: train(network, X, targets, weight, generator=generator, **settings),
-        "plain Keras fit": lambda: plain.fit(X, y, batch_size=_BATCH, verbose=0),
-    }
-    return compare("training", functions, repeats=repeats)
+    functions = {}
+    for precision in ("float32", "bfloat16"):
+        network = build_light_sernet(7, precision=precision)
+        compile_model(network)
+        functions[f"epoch in {precision}"] = partial(
+            train, network, X, targets, weight, generator=generator, **settings
+        )
+    plain = plain_light_sernet(7, 184)
+    functions[_PLAIN] = partial(plain.fit, X, targets, batch_size=_BATCH, verbose=0)
+    seconds = time_in_turn(functions, repeats=repeats)
+    theirs = seconds.pop(_PLAIN)
+    return [summarise("training", name, _PLAIN, theirs / ours) for name, ours in seconds.items()]
