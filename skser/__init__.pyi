@@ -1,5 +1,6 @@
 from . import audio as audio
 from . import audit as audit
+from . import cache as cache
 from . import datasets as datasets
 from . import exceptions as exceptions
 from . import functionals as functionals

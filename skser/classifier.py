@@ -16,7 +16,7 @@ from ._process import start_keras
 from ._targets import check_labels, combine_weights
 from .callbacks import epoch_bar
 from .epochs import BestEpoch, Judge, hold_out_speakers, judge_by_uar
-from .training import MFCCs, predict, take, train
+from .training import MFCCs, predict, train
 
 if TYPE_CHECKING:
     from scikeras.wrappers import KerasClassifier
@@ -242,9 +242,9 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         weight = combine_weights(self, sample_weight, X, y)
         check_consistent_length(X, groups)
         network_seed, order_seed = self._draw_seeds(go_on=go_on)
-        patience = None
+        patience, rows = None, None
         if self.epoch_selection == "inner" and judge is None:
-            X, labels, weight, judge = self._set_aside(X, labels, weight, groups)
+            rows, judge = self._set_aside(X, labels, groups)
             patience = self.patience
         if go_on:
             keras_classifier, earlier = self.keras_classifier_, self.history_
@@ -263,6 +263,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
                 learning_rate=self.learning_rate,
                 schedule=self.learning_rate_schedule,
                 generator=np.random.default_rng(order_seed),
+                rows=rows,
                 after_epoch=best,
             )
         if best:
@@ -322,21 +323,17 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         return network_seed, order_seed
 
     def _set_aside(
-        self,
-        X: MFCCs,
-        labels: NDArray[np.int64],
-        weight: NDArray[np.float32],
-        groups: ArrayLike | None,
-    ) -> tuple[MFCCs, NDArray[np.int64], NDArray[np.float32], Judge]:
-        """Return what is left for training, and a judge by the speakers set aside."""
+        self, X: MFCCs, labels: NDArray[np.int64], groups: ArrayLike | None
+    ) -> tuple[NDArray[np.intp], Judge]:
+        """Return the rows that are left for training, and a judge by the speakers set aside."""
         rows, aside = hold_out_speakers(
             labels, groups, fraction=self.validation_fraction, seed=self._speaker_seed
         )
-        heard = take(X, aside)
         judge = judge_by_uar(
-            lambda network: predict(network, heard, batch_size=self.batch_size), labels[aside]
+            lambda network: predict(network, X, batch_size=self.batch_size, rows=aside),
+            labels[aside],
         )
-        return take(X, rows), labels[rows], weight[rows], judge
+        return rows, judge
 
     def _make_keras_classifier(self, seed: int) -> "KerasClassifier":
         start_keras()

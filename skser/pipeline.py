@@ -1,5 +1,6 @@
 """Features and network as one Pipeline, and the named recipes."""
 
+import os
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +23,7 @@ def make_light_sernet(
     duration: float | None = 3.0,
     random_state: int | None = None,
     n_jobs: int | None = None,
+    cache: str | os.PathLike | None = None,
     **classifier_params: Any,
 ) -> Pipeline:
     """Make the Pipeline from recordings or waveforms to emotions.
@@ -37,6 +39,8 @@ def make_light_sernet(
         Seed of the classifier.
     n_jobs : int or None, default=None
         Number of threads that compute the MFCCs.
+    cache : path-like or None, default=None
+        Folder that keeps the MFCCs, so that all folds and candidates share them.
     **classifier_params : dict
         Parameters of `LightSERNetClassifier`, such as `loss="focal"`; they override the recipe.
 
@@ -75,14 +79,14 @@ def make_light_sernet(
         )
     if unknown := sorted(classifier_params.keys() - LightSERNetClassifier().get_params().keys()):
         raise TypeError(
-            "make_light_sernet takes 'recipe', 'duration', 'random_state', 'n_jobs' and the "
-            f"parameters of LightSERNetClassifier. Got {unknown} instead; those of "
+            "make_light_sernet takes 'recipe', 'duration', 'random_state', 'n_jobs', 'cache' and "
+            f"the parameters of LightSERNetClassifier. Got {unknown} instead; those of "
             "MFCCTransformer are set by set_params(mfcc__...=...)."
         )
     params = {**RECIPES[recipe], "random_state": random_state, **classifier_params}
     return Pipeline(
         [
-            ("mfcc", MFCCTransformer(duration=duration, n_jobs=n_jobs)),
+            ("mfcc", MFCCTransformer(duration=duration, n_jobs=n_jobs, cache=cache)),
             ("classifier", LightSERNetClassifier(**params)),
         ]
     )
