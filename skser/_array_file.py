@@ -19,15 +19,16 @@ class ArrayFile:
 
     Parameters
     ----------
-    folder : Path
-        Where to write it; `keep` moves it from there.
+    cache : Path
+        The folder of the cache, named in errors; the file is written to `arrays/new` in it.
     shape : tuple of int
         Shape of the array.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, ...]) -> None:
-        self._folder = folder
-        self._path = folder / f".{os.getpid()}.{token_hex(8)}"
+    def __init__(self, cache: Path, shape: tuple[int, ...]) -> None:
+        self._cache = cache
+        self._path = cache / "arrays" / "new" / f".{os.getpid()}.{token_hex(8)}"
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._path.open("xb")
         self._mutex = Lock()
         self._row_bytes = 4 * int(np.prod(shape[1:], dtype=np.int64))
@@ -39,7 +40,7 @@ class ArrayFile:
     def __setitem__(self, row: int, values: NDArray[np.float32]) -> None:
         """Write one row."""
         content = np.ascontiguousarray(values, dtype="<f4")
-        with self._mutex, writing_cache(self._folder):
+        with self._mutex, writing_cache(self._cache):
             self._file.seek(self._start + row * self._row_bytes)
             self._file.write(content.data)
 

@@ -123,7 +123,7 @@ class FeatureStore:
                 "raise its limit by skser.cache.make_cache."
             )
         with writing_cache(self.folder):
-            file = ArrayFile(self._make(self.folder / "arrays" / "new"), shape)
+            file = ArrayFile(self.folder, shape)
         try:
             yield file
         finally:
