@@ -135,8 +135,9 @@ class FeatureStore:
         with writing_cache(self.folder):
             self._make(path.parent)
             n_bytes = file.keep(path)
+            mapped = np.load(path, mmap_mode="r")
         self.count(n_bytes=n_bytes)
-        return np.load(path, mmap_mode="r")
+        return mapped
 
     @contextmanager
     def locked(self, kind: str, key: bytes, *, wait: bool) -> Iterator[None]:
