@@ -211,7 +211,8 @@ def test_a_recording_is_known_by_its_content(folder, settled, tmp_path):
     paths = settled(2)
     copied = shutil.copy(paths[0], tmp_path / "copy.wav")
     transformer = MFCCTransformer(**TINY, cache=folder)
-    transformer.transform([*paths, copied, _utterances.read_audio(copied, sample_rate=16000)[0]])
+    transformer.transform([*paths, copied])
+    transformer.transform([_utterances.read_audio(copied, sample_rate=16000)[0]])
     assert counts(folder) == (2, 2)
 
 
