@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ._paired import Row
 
-TOPICS = ("features", "opensmile", "prediction", "training", "start", "ceilings")
+TOPICS = ("features", "opensmile", "prediction", "training", "start", "ceilings", "memory")
 
 
 def run_topic(topic: str, root: Path | None, repeats: int, n_files: int) -> list[Row]:

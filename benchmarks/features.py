@@ -54,6 +54,7 @@ def run(root: Path | None, repeats: int, n_files: int) -> list[Row]:
         waveforms = [load_audio(file) for file in files]
         with threadpoolctl.threadpool_limits(1):
             rows = from_files(files, repeats) + from_waveforms(waveforms, repeats)
+            rows += from_cache(files, repeats, Path(folder))
             rows += shares(waveforms, repeats) + linearity(files, repeats)
         return rows + threads(files, repeats)
 
@@ -67,6 +68,16 @@ def from_files(files: list[str], repeats: int) -> list[Row]:
         "librosa.load, librosa.feature.mfcc": lambda: [
             _librosa_mfcc(_fixed(librosa.load(file, sr=RATE)[0])) for file in files
         ],
+    }
+    return compare("features", functions, repeats=repeats)
+
+
+def from_cache(files: list[str], repeats: int, folder: Path) -> list[Row]:
+    """Compare features that are found in a cache with those that are computed."""
+    cached = MFCCTransformer(cache=folder / "cache")
+    functions: dict[str, Callable] = {
+        "MFCCTransformer(cache=...), found": lambda: cached.transform(files),
+        "MFCCTransformer, files": lambda: MFCCTransformer().transform(files),
     }
     return compare("features", functions, repeats=repeats)
 

@@ -2,6 +2,7 @@ from . import adaptation as adaptation
 from . import audio as audio
 from . import audit as audit
 from . import augment as augment
+from . import cache as cache
 from . import datasets as datasets
 from . import exceptions as exceptions
 from . import functionals as functionals

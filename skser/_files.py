@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
-from .exceptions import EvaluationError
+from .exceptions import CacheError, EvaluationError
 
 
 @contextmanager
@@ -24,7 +25,8 @@ def replaced_file(path: Path) -> Iterator[Path]:
     temporary : Path
         Where to write it.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # other threads, and processes elsewhere that share the folder, may write it at this moment
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{token_hex(4)}")
     try:
         yield temporary
         temporary.replace(path)
@@ -69,3 +71,33 @@ def write_json(path: Path, content: Any) -> None:
     with replaced_file(path) as temporary:
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def writing_cache(folder: Path) -> Iterator[None]:
+    """Name the folder of a feature cache if the `with` block cannot write to it.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+
+    Yields
+    ------
+    None
+        Nothing.
+
+    Raises
+    ------
+    CacheError
+        If a file there cannot be written.
+    """
+    try:
+        yield
+    except BlockingIOError:  # a lock that another process holds
+        raise
+    except OSError as error:
+        raise CacheError(
+            f"The cache folder '{folder}' cannot be written to: {error.strerror or error}; free "
+            "space there, or give another folder."
+        ) from error

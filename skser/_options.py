@@ -200,6 +200,15 @@ ThreadsOption = Annotated[
         "--threads", min=1, help="TensorFlow threads of each process.", rich_help_panel=_RUN
     ),
 ]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        help="Folder that keeps the features, so that they are computed once for all folds and "
+        "runs; see skser cache.",
+        rich_help_panel=_RUN,
+    ),
+]
 JobsOption = Annotated[
     int,
     typer.Option("--jobs", min=-1, help="Folds at a time; -1: all cores.", rich_help_panel=_RUN),
@@ -359,3 +368,14 @@ def make_baseline(
 
     adapted = protocol is ProtocolName.speaker_adaptation
     return make(baseline.value, speaker_adaptation=adapted)
+
+
+def use_cache(model: "BaseEstimator", folder: Path | None) -> None:
+    """Let a model keep its features in a folder."""
+    if folder is None:
+        return
+    if "mfcc__cache" not in model.get_params():
+        raise typer.BadParameter(
+            "Only MFCCs are kept, and this baseline has none.", param_hint="--cache"
+        )
+    model.set_params(mfcc__cache=str(folder))

@@ -20,7 +20,7 @@ from ._text import some
 from .exceptions import EvaluationError
 
 # What changes how a run goes, and not what comes out of it.
-_NEUTRAL_PARAMS = ("n_jobs", "verbose")
+_NEUTRAL_PARAMS = ("n_jobs", "verbose", "cache", "memory_map")
 _NEUTRAL_SETTINGS = ("processors", "seeds", "command")  # each fold says its seed
 
 

@@ -3,11 +3,12 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -22,13 +23,24 @@ from .exceptions import AudioError, AudioFileError, SilentAudioWarning, SkserErr
 _MAX_LISTED = 10
 
 
+class Steps(NamedTuple):
+    """How an utterance becomes an array.
+
+    `read` gives the waveform of a row and its utterance and a warning or None, as
+    `take_utterances` says; `prepare` the waveform that is computed with; `compute` the array.
+    """
+
+    read: Callable
+    prepare: Callable
+    compute: Callable
+
+
 @dataclass
 class Part:
-    """What one share of the utterances gave."""
+    """What was wrong or odd in one share of the utterances, by row."""
 
-    arrays: list[NDArray[np.float32]] = field(default_factory=list)
-    problems: list[SkserError] = field(default_factory=list)
-    notes: list[Warning] = field(default_factory=list)
+    problems: list[tuple[int, SkserError]] = field(default_factory=list)
+    notes: list[tuple[int, Warning]] = field(default_factory=list)
 
 
 def take_utterances(
@@ -82,32 +94,26 @@ def take_utterances(
 
 
 def compute_each(
-    utterances: Sequence,
-    read: Callable,
-    *,
-    prepare: Callable,
-    compute: Callable,
-    n_jobs: int | None,
-) -> list[NDArray[np.float32]]:
+    utterances: Sequence, visit: Callable, out: Any, *, n_jobs: int | None
+) -> list[Warning]:
     """Compute an array of each utterance, in threads, and report all bad ones at once.
 
     Parameters
     ----------
     utterances : sequence
         Recordings or waveforms.
-    read : callable
-        From the row and the utterance to its waveform and a warning, as `take_utterances` gives.
-    prepare : callable
-        From a waveform to the one that is computed with; a silent one is warned of.
-    compute : callable
-        From a prepared waveform to an array.
+    visit : callable
+        As `compute_utterance`. If it raises BlockingIOError, it is called again at the end with
+        `wait=True`.
+    out : list, ndarray or ArrayFile
+        Takes the array of each row; threads fill it in any order.
     n_jobs : int or None
         Number of threads.
 
     Returns
     -------
-    arrays : list of ndarray
-        One an utterance, in their order.
+    notes : list of Warning
+        What `warn_of` should warn of.
 
     Raises
     ------
@@ -115,30 +121,80 @@ def compute_each(
         If utterances cannot be used; the message names the first ten and the count.
     """
 
-    def compute_part(rows: range) -> Part:
-        part = Part()
+    def visit_rows(rows: Iterable[int], part: Part, *, wait: bool) -> list[int]:
+        """Return the rows whose features others compute at this moment."""
+        taken = []
         for row in rows:  # goes on behind a bad one, so that all are reported
             try:
-                waveform, note = read(row, utterances[row])
+                out[row], notes = visit(row, utterances[row], wait=wait)
+            except BlockingIOError:
+                taken.append(row)
             except (AudioError, AudioFileError) as problem:
-                part.problems.append(problem)
-                continue
-            if note is not None:
-                part.notes.append(note)
-            prepared = prepare(waveform)
-            if not prepared.any():
-                part.notes.append(SilentAudioWarning(silence(row, utterances[row])))
-            part.arrays.append(compute(prepared))
+                part.problems.append((row, problem))
+            else:
+                part.notes += [(row, note) for note in notes]
+        return taken
+
+    def visit_part(rows: range) -> Part:
+        part = Part()
+        taken = visit_rows(rows, part, wait=False)
+        visit_rows(taken, part, wait=True)
         return part
 
     n_jobs = min(effective_n_jobs(n_jobs), len(utterances))
     parts = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(compute_part)(range(len(utterances))[rows])
+        delayed(visit_part)(range(len(utterances))[rows])
         for rows in gen_even_slices(len(utterances), n_jobs)
     )
-    raise_problems([problem for part in parts for problem in part.problems])
-    warn_of([note for part in parts for note in part.notes])
-    return [array for part in parts for array in part.arrays]
+    raise_problems(_in_order(problem for part in parts for problem in part.problems))
+    return _in_order(note for part in parts for note in part.notes)
+
+
+def compute_utterance(
+    row: int,
+    utterance: Any,
+    *,
+    steps: Steps,
+    wait: bool = True,  # noqa: ARG001 - for no one else computes it
+) -> tuple[NDArray[np.float32], list[Warning]]:
+    """Compute the array of one utterance.
+
+    Parameters
+    ----------
+    row : int
+        Its row.
+    utterance : path or array-like
+        The recording or the waveform.
+    steps : Steps
+        How it becomes an array.
+    wait : bool, default=True
+        Ignored.
+
+    Returns
+    -------
+    array : ndarray
+        The array.
+    notes : list of Warning
+        What the utterance deserves to be warned of.
+    """
+    prepared, notes = prepare_utterance(row, utterance, steps)
+    return steps.compute(prepared), notes
+
+
+def prepare_utterance(
+    row: int, utterance: Any, steps: Steps
+) -> tuple[NDArray[np.float32], list[Warning]]:
+    """Do what `compute_utterance` does before it computes."""
+    waveform, note = steps.read(row, utterance)
+    prepared = steps.prepare(waveform)
+    notes = [] if note is None else [note]
+    if not prepared.any():
+        notes.append(SilentAudioWarning(silence(row, utterance)))
+    return prepared, notes
+
+
+def _in_order(by_row: Iterable[tuple[int, Any]]) -> list:
+    return [item for _, item in sorted(by_row, key=itemgetter(0))]
 
 
 def read_recording(row: int, path: str, *, sample_rate: int) -> tuple:  # noqa: ARG001 - shared signature
@@ -164,7 +220,7 @@ def warn_of(notes: list[Warning]) -> None:
     for kind in sorted({type(note) for note in notes}, key=str):
         of_kind = [note for note in notes if type(note) is kind]
         message = _listed(of_kind, "utterances deserve a warning")
-        warnings.warn(message, kind, stacklevel=5)  # transform's caller, past set_output's wrapper
+        warnings.warn(message, kind, stacklevel=4)  # transform's caller, past set_output's wrapper
 
 
 def _listed(messages: Sequence[Exception], what: str) -> str:

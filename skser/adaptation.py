@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ._mfcc_input import check_mfcc
 from .augment import mean_and_scale
-from .training import MFCCs, take
+from .training import MFCCs
 
 
 class SpeakerStandardizer(TransformerMixin, BaseEstimator):
@@ -132,8 +132,9 @@ class SpeakerStandardizer(TransformerMixin, BaseEstimator):
         standardized: list[NDArray] = [np.empty(0)] * len(checked)
         for speaker in np.unique(speakers):
             rows = np.flatnonzero(speakers == speaker)
-            for row, own in zip(rows, self._standardize(take(checked, rows)), strict=True):
-                standardized[row] = own
+            own = self._standardize([checked[row] for row in rows])
+            for row, utterance in zip(rows, own, strict=True):
+                standardized[row] = utterance
         return _like(X, standardized if isinstance(checked, list) else np.stack(standardized))
 
     def _standardize(self, X: MFCCs) -> MFCCs:

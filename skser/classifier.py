@@ -20,7 +20,7 @@ from ._warm_start import History, check_same_network, check_same_speakers, join_
 from .augment import Augmentation, mean_and_scale
 from .callbacks import epoch_bar
 from .epochs import BestEpoch, Judge, set_aside
-from .training import MFCCs, predict, take, train
+from .training import MFCCs, predict, train
 
 if TYPE_CHECKING:
     from scikeras.wrappers import KerasClassifier
@@ -85,8 +85,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     patience : int or None, default=None
         Epochs without a better or equal recall after which `"inner"` stops; None never stops.
     warm_start : bool, default=False
-        Whether a second `fit` goes on from the weights of the first. The network's parameters
-        must stay as they were; the learning-rate schedule begins anew.
+        Whether a second `fit` goes on from the first; the network's parameters must stay.
     random_state : int, RandomState instance or None, default=None
         Seeds the initial weights, the dropout and the order of the utterances. With an int,
         `fit` repeats exactly at the same number of threads.
@@ -270,7 +269,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         weight = combine_weights(self, sample_weight, X, y)
         check_consistent_length(X, groups)
         network_seed, order_seed = self._draw_seeds(go_on=go_on)
-        patience = None
+        patience, rows = None, None
         if self.epoch_selection == "inner" and judge is None:
             rows, judge = set_aside(
                 *(X, labels, groups),
@@ -278,11 +277,11 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
                 seed=self._speaker_seed,
                 batch_size=self.batch_size,
             )
-            X, labels, weight = take(X, rows), labels[rows], weight[rows]
             patience = self.patience
-        augment = None if self.augment is None else clone(self.augment).fit(X)
-        check_batch_fits(X, augment, batch_size=self.batch_size, precision=self.precision)
-        keras_classifier, earlier = self._start(X, network_seed, go_on=go_on)
+        heard = X if rows is None else [X[row] for row in rows]  # no copy
+        augment = None if self.augment is None else clone(self.augment).fit(heard)
+        check_batch_fits(heard, augment, batch_size=self.batch_size, precision=self.precision)
+        keras_classifier, earlier = self._start(heard, network_seed, go_on=go_on)
         best = BestEpoch(keras_classifier.model_, judge, patience=patience) if judge else None
         with epoch_bar(self.epochs) if self.verbose else nullcontext():
             history = train(
@@ -295,6 +294,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
                 learning_rate=self.learning_rate,
                 schedule=self.learning_rate_schedule,
                 generator=np.random.default_rng(order_seed),
+                rows=rows,
                 augment=augment,
                 after_epoch=best,
             )

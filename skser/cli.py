@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from . import _reproduce_cli
+from . import _cache_cli, _reproduce_cli
 from ._options import (
     BaselineOption,
     BatchOption,
+    CacheOption,
     CorpusName,
     CorpusOption,
     DownloadOption,
@@ -47,6 +48,7 @@ from ._options import (
     messages,
     split_seeds,
     start_keras,
+    use_cache,
 )
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(_reproduce_cli.app, name="reproduce")
+app.add_typer(_cache_cli.app, name="cache")
 
 
 @app.callback(invoke_without_command=True)
@@ -101,6 +104,7 @@ def evaluate(
     resume: ResumeOption = False,
     jobs: JobsOption = 1,
     threads: ThreadsOption = None,
+    cache: CacheOption = None,
     seeds: SeedsOption = "0",
 ) -> None:
     """Train and test: by default, each speaker is predicted unheard.
@@ -125,6 +129,7 @@ def evaluate(
             *(epoch, protocol),
         )
         start_keras(threads)
+    use_cache(model, cache)
     run = {"resume": resume, "n_jobs": jobs, "n_threads": threads, "seeds": runs}
     _evaluate(model, utterances, protocol=protocol.value, out=out, **run)
 
@@ -178,6 +183,7 @@ def train(
     batch_size: BatchOption = 32,
     precision: PrecisionOption = Precision.float32,
     threads: ThreadsOption = None,
+    cache: CacheOption = None,
     seed: SeedOption = 0,
 ) -> None:
     """Train on a whole corpus and write the model to a file.
@@ -193,6 +199,7 @@ def train(
     _check_folder_of(out)
     utterances = load_corpus(corpus, root, download, url, speakers, subset, pattern)
     model = make_model(recipe, loss, duration, epochs, learning_rate, batch_size, precision, seed)
+    use_cache(model, cache)
     start_keras(threads)
     model.set_params(classifier__verbose=1).fit(utterances.data, utterances.target)
     save(model.set_params(classifier__verbose=0), out)

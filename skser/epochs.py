@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GroupShuffleSplit
 
 from .metrics import score_predictions
-from .training import MFCCs, predict, take
+from .training import MFCCs, predict
 
 if TYPE_CHECKING:
     import keras
@@ -161,9 +161,8 @@ def set_aside(
         If speakers are missing, of another length, or too few.
     """
     rows, aside = hold_out_speakers(labels, groups, fraction=fraction, seed=seed)
-    heard = take(X, aside)
     return rows, judge_by_uar(
-        lambda network: predict(network, heard, batch_size=batch_size), labels[aside]
+        lambda network: predict(network, X, batch_size=batch_size, rows=aside), labels[aside]
     )
 
 

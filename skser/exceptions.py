@@ -25,6 +25,10 @@ class EvaluationError(SkserError, ValueError):
     """An evaluation cannot start or continue with these data or in this folder."""
 
 
+class CacheError(SkserError, OSError):
+    """A folder of features is no cache, is of another version, or cannot be written to."""
+
+
 class TruncatedAudioWarning(UserWarning):
     """A WAV file holds fewer samples than its header promises."""
 

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import sys
-from functools import lru_cache
+from functools import lru_cache, partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._feature_cache import FeatureCache
-from ._utterances import compute_each, take_utterances
+from ._utterances import Steps, compute_each, compute_utterance, take_utterances, warn_of
 from .audio import prepare_waveform
 
 if TYPE_CHECKING:
@@ -167,14 +167,12 @@ class FunctionalsTransformer(TransformerMixin, BaseEstimator):
         self._validate_params()
         _make_smile(self.feature_set)  # before the threads, which would each make one
         utterances, read = take_utterances(self, X, sample_rate=self.sample_rate, reset=False)
-        vectors = compute_each(
-            utterances,
-            read,
-            prepare=self._prepare,
-            compute=self._compute,
-            n_jobs=self.n_jobs,
-        )
-        return np.stack(vectors)
+        steps = Steps(read, self._prepare, self._compute)
+        visit = partial(compute_utterance, steps=steps)
+        shape = len(utterances), len(_make_smile(self.feature_set).feature_names)
+        functionals = np.empty(shape, dtype=np.float32)
+        warn_of(compute_each(utterances, visit, functionals, n_jobs=self.n_jobs))
+        return functionals
 
     def get_feature_names_out(
         self,

@@ -1,6 +1,8 @@
 """MFCCTransformer: recordings or waveforms in, mel-frequency cepstral coefficients out."""
 
-from functools import lru_cache
+import os
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -11,9 +13,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._blas import one_blas_thread
+from ._feature_store import FeatureStore
 from ._frames import MelBands, mel_spectra, split_bands
-from ._utterances import compute_each, take_utterances
+from ._stored_features import StoredFeatures
+from ._utterances import Steps, compute_each, compute_utterance, take_utterances, warn_of
 from .audio import LEVELS, prepare_waveform
+
+_NUMBERS = 1  # raised when the same samples give other MFCCs: those in caches are then left alone
 
 
 class MFCCTransformer(TransformerMixin, BaseEstimator):
@@ -55,6 +61,13 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         published code does, by its peak, as the paper says, or not at all.
     n_jobs : int or None, default=None
         Number of threads that share the utterances; -1 takes all processors.
+    cache : path-like or None, default=None
+        A folder that keeps the MFCCs of each utterance, so that they are computed once for all
+        folds, candidates and processes; made if it is missing. `skser.cache` tells of its hits
+        and misses, sets its limit and clears it. None keeps nothing.
+    memory_map : bool, default=False
+        Whether `transform` returns an array that stays on disk, in the `cache`, and is read
+        where it is used. It needs a `cache` and a `duration`.
 
     Attributes
     ----------
@@ -98,6 +111,8 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         "clip": [Interval(Real, 0, None, closed="neither"), None],
         "level": [StrOptions(set(LEVELS)), None],
         "n_jobs": [Integral, None],
+        "cache": [str, os.PathLike, None],
+        "memory_map": ["boolean"],
     }
 
     def __init__(
@@ -117,6 +132,8 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         clip: float | None = 10.0,
         level: str | None = "percentile",
         n_jobs: int | None = None,
+        cache: str | os.PathLike | None = None,
+        memory_map: bool = False,
     ):
         self.sample_rate = sample_rate
         self.duration = duration
@@ -132,6 +149,8 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         self.clip = clip
         self.level = level
         self.n_jobs = n_jobs
+        self.cache = cache
+        self.memory_map = memory_map
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
         """Check the parameters and the kind of input; nothing is learnt from it.
@@ -169,7 +188,8 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         Returns
         -------
         mfcc : ndarray of shape (n_samples, n_frames, n_mfcc), dtype float32
-            With `duration=None`, a list of n_samples arrays of shape (n_frames_i, n_mfcc).
+            With `duration=None`, a list of n_samples arrays of shape (n_frames_i, n_mfcc). With
+            `memory_map`, a read-only `numpy.memmap`.
 
         Raises
         ------
@@ -177,6 +197,8 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
             If recordings cannot be used; the message names the first ten and the count.
         AudioError
             If waveforms cannot be used, likewise.
+        CacheError
+            If the folder of the cache is none, is of another version, or cannot be written to.
         ValueError
             If a parameter is out of range, or `X` is none of the kinds that are taken.
 
@@ -191,10 +213,40 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         utterances, read = take_utterances(self, X, sample_rate=self.sample_rate, reset=False)
         # The products are small: threads of BLAS would wait for each other, and for the workers.
         with one_blas_thread():
-            arrays = compute_each(
-                utterances, read, prepare=self._prepare, compute=self._mfcc, n_jobs=self.n_jobs
-            )
-        return arrays if self.duration is None else np.stack(arrays)
+            steps = Steps(read, self._prepare, self._mfcc)
+            mfcc, notes = self._compute(utterances, steps)
+        warn_of(notes)
+        return mfcc
+
+    def _compute(self, utterances: Sequence, steps: Steps) -> tuple[Any, list[Warning]]:
+        """Return the MFCCs of all utterances and what is to be warned of."""
+        shape = self._shape(len(utterances))
+        if self.cache is None:
+            mfcc, visit = _new_output(shape), partial(compute_utterance, steps=steps)
+            return mfcc, compute_each(utterances, visit, mfcc, n_jobs=self.n_jobs)
+        with FeatureStore(self.cache) as store:
+            features = StoredFeatures(store, self._describe(), len(utterances), steps)
+            if self.memory_map:
+                return features.map_array(utterances, shape, self.n_jobs)
+            mfcc = _new_output(shape)
+            return mfcc, compute_each(utterances, features, mfcc, n_jobs=self.n_jobs)
+
+    def _shape(self, n: int) -> tuple[int, ...]:
+        """Return the shape of the MFCCs of n utterances; (n,) if each has its own length."""
+        n_samples = self._n_samples()
+        if n_samples is None:
+            return (n,)
+        return n, 1 + (n_samples - self.frame_length) // self.hop_length, self.n_mfcc
+
+    def _describe(self) -> str:
+        """Return what the MFCCs depend on beside the samples, equal for 3 and 3.0."""
+        params = {
+            name: float(value) if isinstance(value, Real) else value
+            for name, value in self.get_params(deep=False).items()
+            if name not in ("n_jobs", "cache", "memory_map")
+        }
+        kind = type(self)
+        return f"{kind.__module__}.{kind.__qualname__} {_NUMBERS} {sorted(params.items())}"
 
     def _prepare(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
         return prepare_waveform(
@@ -241,6 +293,12 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
                 f"The 'duration' parameter of {type(self).__name__} must be at least one frame "
                 f"({shortest:g} s). Got {self.duration!r} instead."
             )
+        if self.memory_map and (self.cache is None or n_samples is None):
+            missing = "cache" if self.cache is None else "duration"
+            raise ValueError(
+                f"With memory_map=True the {missing!r} parameter of {type(self).__name__} must not "
+                "be None."
+            )
         try:
             _window(self.window, self.frame_length)
         except (ValueError, TypeError) as error:
@@ -266,6 +324,10 @@ class MFCCTransformer(TransformerMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = []  # always float32
         return tags
+
+
+def _new_output(shape: tuple[int, ...]) -> list | NDArray[np.float32]:
+    return [None] * shape[0] if len(shape) == 1 else np.empty(shape, dtype=np.float32)
 
 
 @lru_cache(maxsize=16)

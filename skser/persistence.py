@@ -25,6 +25,7 @@ _FORMAT = "skser model"
 _FORMAT_VERSION = 1
 _MEMBERS = ("model.json", "weights.npz")
 _MAX_MEMBER_SIZE = 64 * 2**20  # bytes; the network's weights take 1.9 MB
+_NOT_KEPT = ("cache", "memory_map")  # where this machine keeps features is no part of a model
 _STEPS = {"mfcc": MFCCTransformer, "classifier": LightSERNetClassifier}
 
 
@@ -51,7 +52,7 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
     -----
     The file is a ZIP archive of `model.json` (parameters, labels, versions), `weights.npz`
     (the network's arrays) and `checksums.json`. The state of the optimizer is not kept, nor are
-    settings of the Pipeline itself, such as its `memory`.
+    the `cache` of the features and settings of the Pipeline itself, such as its `memory`.
 
     Examples
     --------
@@ -152,6 +153,8 @@ def _steps_of(model: BaseEstimator) -> dict[str, BaseEstimator]:
 
 def _json_params(name: str, step: BaseEstimator) -> dict[str, Any]:
     params = step.get_params(deep=False)
+    for name in _NOT_KEPT:
+        params.pop(name, None)
     if isinstance(params.get("random_state"), np.random.RandomState):
         params["random_state"] = None  # what it will draw next is no part of the model
     if isinstance(params.get("class_weight"), dict):

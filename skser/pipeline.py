@@ -1,5 +1,6 @@
 """Features and network as one Pipeline, and the named recipes."""
 
+import os
 from collections.abc import Mapping
 from copy import deepcopy
 from types import MappingProxyType
@@ -47,6 +48,7 @@ def make_light_sernet(
     duration: float | None = 3.0,
     random_state: int | None = None,
     n_jobs: int | None = None,
+    cache: str | os.PathLike | None = None,
     speaker_adaptation: bool = False,
     **classifier_params: Any,
 ) -> Pipeline:
@@ -63,6 +65,8 @@ def make_light_sernet(
         Seed of the classifier.
     n_jobs : int or None, default=None
         Number of threads that compute the MFCCs.
+    cache : path-like or None, default=None
+        Folder that keeps the MFCCs, so that all folds and candidates share them.
     speaker_adaptation : bool, default=False
         Whether the MFCCs are taken relative to their mean over all utterances of the speaker.
         Such a model predicts the utterances of one speaker at a time, and must be told the
@@ -106,13 +110,13 @@ def make_light_sernet(
         )
     if unknown := sorted(classifier_params.keys() - LightSERNetClassifier().get_params().keys()):
         raise TypeError(
-            "make_light_sernet takes 'recipe', 'duration', 'random_state', 'n_jobs', "
+            "make_light_sernet takes 'recipe', 'duration', 'random_state', 'n_jobs', 'cache', "
             f"'speaker_adaptation' and the parameters of LightSERNetClassifier. Got {unknown} "
             "instead; those of MFCCTransformer are set by set_params(mfcc__...=...)."
         )
     model = Pipeline(
         [
-            ("mfcc", MFCCTransformer(duration=duration, n_jobs=n_jobs)),
+            ("mfcc", MFCCTransformer(duration=duration, n_jobs=n_jobs, cache=cache)),
             # without the deviation, so that the augmentation still sees a shifted cepstrum
             *([("adaptation", SpeakerStandardizer(with_std=False))] if speaker_adaptation else []),
             ("classifier", LightSERNetClassifier()),

@@ -35,6 +35,7 @@ def train(
     learning_rate: float,
     schedule: str | None,
     generator: np.random.Generator,
+    rows: NDArray[np.intp] | None = None,
     augment: Augmentation | None = None,
     after_epoch: Callable[[int, dict[str, float]], bool] | None = None,
 ) -> dict[str, list[float]]:
@@ -58,6 +59,8 @@ def train(
         How the learning rate goes down.
     generator : numpy.random.Generator
         Draws the order of the utterances, and their changes.
+    rows : ndarray of int or None, default=None
+        Utterances to train on; None takes all. Only a batch of them is in memory at a time.
     augment : Augmentation or None, default=None
         Fitted; changes each batch.
     after_epoch : callable or None, default=None
@@ -77,20 +80,22 @@ def train(
     """
     history: dict[str, list[float]] = defaultdict(list)
     step = _train_step(model)
+    rows = np.arange(len(X)) if rows is None else rows
     any_length = augment is not None and augment.n_frames is not None
     for epoch in range(epochs):
         start = perf_counter()
         rate = SCHEDULES[schedule](epoch, epochs=epochs, learning_rate=learning_rate)
         model.optimizer.learning_rate = rate
         sums = np.zeros(2)
-        for rows in training_batches(X, batch_size, generator, any_length=any_length):
+        for batch in training_batches(X, rows, batch_size, generator, any_length=any_length):
             if augment is None:
-                batch = _gather(X, rows), targets[rows]
+                drawn = _gather(X, batch), targets[batch]
             else:
-                batch = augment.draw(take(X, rows), targets[rows], generator=generator)
-            of_batch = step(*batch, sample_weight[rows])
-            sums += [float(value) * len(rows) for value in of_batch]
-        logs = dict(zip(("loss", "accuracy"), (sums / len(X)).tolist(), strict=True))
+                utterances = [X[row] for row in batch]
+                drawn = augment.draw(utterances, targets[batch], generator=generator)
+            of_batch = step(*drawn, sample_weight[batch])
+            sums += [float(value) * len(batch) for value in of_batch]
+        logs = dict(zip(("loss", "accuracy"), (sums / len(rows)).tolist(), strict=True))
         if not np.isfinite(logs["loss"]):
             raise TrainingError(
                 f"Training diverged: the loss is {logs['loss']} after epoch {epoch + 1} of "
@@ -106,7 +111,13 @@ def train(
     return dict(history)
 
 
-def predict(model: "keras.Model", X: MFCCs, *, batch_size: int) -> NDArray[np.float32]:
+def predict(
+    model: "keras.Model",
+    X: MFCCs,
+    *,
+    batch_size: int,
+    rows: NDArray[np.intp] | None = None,
+) -> NDArray[np.float32]:
     """Predict in batches of utterances that have the same number of frames.
 
     Parameters
@@ -117,42 +128,31 @@ def predict(model: "keras.Model", X: MFCCs, *, batch_size: int) -> NDArray[np.fl
         MFCCs.
     batch_size : int
         Number of utterances at a time.
+    rows : ndarray of int or None, default=None
+        Utterances to predict; None takes all.
 
     Returns
     -------
-    probabilities : ndarray of shape (n_samples, n_classes), dtype float32
+    probabilities : ndarray of shape (n_rows, n_classes), dtype float32
         One row an utterance, in their order.
     """
-    probabilities = np.empty((len(X), model.output_shape[-1]), dtype=np.float32)
-    n_frames = np.array([len(mfcc) for mfcc in X])
+    rows = np.arange(len(X)) if rows is None else rows
+    probabilities = np.empty((len(rows), model.output_shape[-1]), dtype=np.float32)
+    n_frames = _n_frames(X, rows)
     forward = _forward(model)
     for length in np.unique(n_frames):
-        same = np.flatnonzero(n_frames == length)
-        for rows in _slices(same, batch_size):
-            probabilities[rows] = forward(_gather(X, rows))
+        for batch in _slices(np.flatnonzero(n_frames == length), batch_size):
+            probabilities[batch] = forward(_gather(X, rows[batch]))
     return probabilities
 
 
-def take(X: MFCCs, rows: NDArray[np.intp]) -> MFCCs:
-    """Return the MFCCs of some utterances.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
-        MFCCs.
-    rows : ndarray of int
-        Rows of `X`.
-
-    Returns
-    -------
-    taken : ndarray of shape (n_rows, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
-        Of the kind of `X`.
-    """
-    return [X[row] for row in rows] if isinstance(X, list) else X[rows]
-
-
 def training_batches(
-    X: MFCCs, batch_size: int, generator: np.random.Generator, *, any_length: bool = False
+    X: MFCCs,
+    rows: NDArray[np.intp],
+    batch_size: int,
+    generator: np.random.Generator,
+    *,
+    any_length: bool = False,
 ) -> Iterator[NDArray[np.intp]]:
     """Yield the rows of each batch of one epoch, in random order.
 
@@ -160,6 +160,8 @@ def training_batches(
     ----------
     X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
         MFCCs.
+    rows : ndarray of int
+        Utterances to go through.
     batch_size : int
         Number of utterances a batch; the last one may have fewer.
     generator : numpy.random.Generator
@@ -170,15 +172,22 @@ def training_batches(
 
     Yields
     ------
-    rows : ndarray of int
+    batch : ndarray of int
         Rows of `X`.
     """
-    order = generator.permutation(len(X))
+    order = rows[generator.permutation(len(rows))]
     if any_length or not isinstance(X, list):
         yield from _slices(order, batch_size)
         return
-    batches = _batches_by_length([len(X[row]) for row in order], batch_size)
+    batches = _batches_by_length(_n_frames(X, order).tolist(), batch_size)
     yield from (order[batches[index]] for index in generator.permutation(len(batches)))
+
+
+def _n_frames(X: MFCCs, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the number of frames of some utterances."""
+    if not isinstance(X, list):
+        return np.full(len(rows), X.shape[1])
+    return np.array([len(X[row]) for row in rows])
 
 
 def _batches_by_length(n_frames: list[int], batch_size: int) -> list[list[int]]:

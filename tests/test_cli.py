@@ -68,13 +68,14 @@ def no_estimate(monkeypatch):
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ([], ["evaluate", "compare", "train", "predict", "reproduce", "--version"]),
+        ([], ["evaluate", "compare", "train", "predict", "reproduce", "cache", "--version"]),
         (["evaluate"], ["--corpus", "--root", "--resume", "--jobs", "--out", "skser evaluate"]),
         (["evaluate"], ["--protocol", "--seeds", "--epoch", "--precision", "--baseline"]),
         (["compare"], ["folder_a", "folder_b", "skser compare"]),
         (["reproduce"], ["table1", "ablation", "compute", "table2", "table3", "table4"]),
         (["train"], ["--recipe", "--loss", "--out", "skser train"]),
         (["predict"], ["model", "files", "--json", "skser predict"]),
+        (["cache"], ["info", "limit", "clear"]),
         (["features"], ["files", "--out", "--duration", "skser features"]),
     ],
 )

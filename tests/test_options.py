@@ -7,10 +7,11 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
 from typer.testing import CliRunner
 
 import skser
-from skser import cli, datasets, evaluation, pipeline
+from skser import MFCCTransformer, cli, datasets, evaluation, pipeline
 
 
 @pytest.fixture
@@ -151,6 +152,21 @@ def test_a_baseline_refuses_the_options_of_the_network(calls, baselines):
     code, text = run("evaluate", "--baseline", "majority", "--loss", "focal", "--epoch", "last")
     assert code == 2
     assert "has no use for the network's options. Got --loss, --epoch." in text
+    assert "evaluate" not in calls
+
+
+@pytest.mark.parametrize("args", [[], ["--baseline", "mfcc_svc"]])
+def test_a_cache_keeps_the_mfcc_of_networks_and_baselines(calls, monkeypatch, tmp_path, args):
+    model = Pipeline([("mfcc", MFCCTransformer()), ("classifier", DummyClassifier())])
+    monkeypatch.setattr(pipeline, "make_light_sernet", lambda **params: model)
+    assert run("evaluate", *args, "--cache", tmp_path)[0] == 0
+    assert calls["evaluate"][0][0].get_params()["mfcc__cache"] == str(tmp_path)
+
+
+def test_a_cache_is_refused_where_there_are_no_mfcc(calls, baselines, tmp_path):
+    code, text = run("evaluate", "--baseline", "majority", "--cache", tmp_path)
+    assert code == 2
+    assert "Only MFCCs are kept, and this baseline has none." in text
     assert "evaluate" not in calls
 
 

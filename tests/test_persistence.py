@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -167,6 +168,16 @@ def test_numpy_scalars_are_plain_values(small, path):
     loaded = round_trip(altered_copy(small, **params), path)
     assert {name: loaded.get_params()[name] for name in params} == params
     assert type(loaded.epochs) is int
+
+
+def test_the_cache_of_a_machine_is_not_kept(model, corpus, path, tmp_path):
+    cached = Pipeline([("mfcc", clone(model["mfcc"])), ("classifier", model["classifier"])])
+    cached.set_params(mfcc__cache=tmp_path / "cache", mfcc__memory_map=True)
+    loaded = round_trip(cached, path)
+    assert (loaded["mfcc"].cache, loaded["mfcc"].memory_map) == (None, False)
+    np.testing.assert_array_equal(
+        loaded.predict_proba(corpus.data[:2]), cached.predict_proba(corpus.data[:2])
+    )
 
 
 def test_a_random_state_is_not_kept(small, path):

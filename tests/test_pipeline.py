@@ -37,10 +37,11 @@ def routing(request):
 
 
 def test_steps_and_short_recipe():
-    model = make_light_sernet(duration=7.0, loss="focal", random_state=3, n_jobs=2)
+    model = make_light_sernet(duration=7.0, loss="focal", random_state=3, n_jobs=2, cache="mfcc")
     assert list(model.named_steps) == ["mfcc", "classifier"]
     params = model.get_params()
     assert (params["mfcc__duration"], params["mfcc__n_jobs"]) == (7.0, 2)
+    assert params["mfcc__cache"] == "mfcc"
     assert (params["classifier__loss"], params["classifier__random_state"]) == ("focal", 3)
     assert (params["classifier__epochs"], params["classifier__learning_rate"]) == (40, 1e-3)
     assert params["classifier__learning_rate_schedule"] == "cosine"

@@ -14,7 +14,8 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, RobustScale
 from sklearn.utils import Bunch
 from standin import Seeded, StandIn, assert_same, make_corpus, statistics
 
-from skser import Evaluation, evaluate
+from skser import Evaluation, MFCCTransformer, evaluate
+from skser._store import describe_model
 from skser.exceptions import EvaluationError
 from skser.protocols import SpeakerAndText, SpeakerGroups
 
@@ -87,6 +88,11 @@ def test_parameters_of_a_protocol_may_be_numbers_of_numpy(noise, tmp_path):
         StandIn(), noise, protocol=SpeakerGroups(n_splits=2), out=tmp_path, resume=True
     )
     assert again.settings["protocol"]["parameters"] == {"n_splits": 2}
+
+
+def test_where_features_are_kept_is_no_setting():
+    kept = MFCCTransformer(cache="mfcc", memory_map=True, n_jobs=2)
+    assert describe_model(kept) == describe_model(MFCCTransformer())
 
 
 # --- interruptions ---------------------------------------------------------------------------

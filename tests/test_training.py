@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skser.network import build_light_sernet
-from skser.training import predict, take, train, training_batches
+from skser.training import predict, train, training_batches
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_batches_of_lists_hold_each_utterance_once_and_neighbours_in_length(
     n_frames, batch_size, seed
 ):
     X = [np.zeros((n, 4), np.float32) for n in n_frames]
-    batches = list(training_batches(X, batch_size, np.random.default_rng(seed)))
+    batches = list(training_batches(X, np.arange(len(X)), batch_size, np.random.default_rng(seed)))
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(X)))
     assert all(len(batch) <= batch_size for batch in batches)
     spans = sorted((min(n_frames[r] for r in b), max(n_frames[r] for r in b)) for b in batches)
@@ -36,8 +36,9 @@ def test_batches_of_lists_hold_each_utterance_once_and_neighbours_in_length(
 
 def test_batches_of_arrays_are_shuffled_anew_each_epoch():
     X, generator = np.zeros((20, 5, 4), np.float32), np.random.default_rng(0)
-    first, second = (np.concatenate([*training_batches(X, 8, generator)]) for _ in range(2))
-    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(20))
+    rows = np.arange(3, 20)
+    first, second = (np.concatenate([*training_batches(X, rows, 8, generator)]) for _ in range(2))
+    assert sorted(first.tolist()) == sorted(second.tolist()) == rows.tolist()
     assert not np.array_equal(first, second)
 
 
@@ -132,9 +133,18 @@ def test_after_epoch_hears_adds_and_stops():
     assert {len(values) for values in history.values()} == {2}
 
 
-def test_takes_rows_of_arrays_and_of_lists():
-    X, rows = np.arange(12.0, dtype=np.float32).reshape(4, 3, 1), np.array([2, 0])
-    assert np.array_equal(take(X, rows), X[[2, 0]])
-    taken = take(list(X), rows)
-    assert isinstance(taken, list)
-    assert np.array_equal(np.stack(taken), X[[2, 0]])
+@pytest.mark.parametrize("kind", [np.asarray, list])
+def test_some_rows_are_trained_on_as_if_there_were_no_others(kind):
+    generator, rows = np.random.default_rng(0), np.array([17, 2, 5, 11, 0, 8, 3])
+    X = generator.normal(size=(20, 12, 8)).astype(np.float32)
+    y, weight = generator.integers(3, size=20), generator.uniform(size=20).astype(np.float32)
+    settings = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-3, "schedule": None}
+    among, alone = compiled(), compiled()
+    train(among, kind(X), y, weight, rows=rows, generator=np.random.default_rng(1), **settings)
+    part = kind(X[rows]), y[rows], weight[rows]
+    train(alone, *part, generator=np.random.default_rng(1), **settings)
+    for one, other in zip(among.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    np.testing.assert_allclose(
+        predict(among, kind(X), batch_size=3, rows=rows), predict(alone, part[0], batch_size=3)
+    )
