@@ -224,6 +224,48 @@ def split_seeds(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, parts)))
 
 
+_NAMES = {"None": None, "True": True, "False": False}
+
+
+def parse_grid(text: str) -> dict[str, list[Any]]:
+    """Read `name=value,value;name=value`: numbers, None, True and False, all else as text."""
+    grid: dict[str, list[Any]] = {}
+    for part in text.strip().removesuffix(";").split(";"):
+        name, equals, values = (piece.strip() for piece in part.partition("="))
+        listed = [value.strip() for value in values.split(",")]
+        if not name or not equals or not all(listed):
+            raise typer.BadParameter(
+                f"Got {part.strip()!r} in {text!r}; give name=value,value with semicolons between "
+                "the parameters, such as classifier__loss=cross_entropy,focal;mfcc__duration=3,7.",
+                param_hint="--grid",
+            )
+        if name in grid:
+            raise typer.BadParameter(
+                f"Got {name!r} more than once; give all of its values together.",
+                param_hint="--grid",
+            )
+        grid[name] = [_parse_value(value) for value in listed]
+    return grid
+
+
+def _parse_value(text: str) -> Any:
+    if text in _NAMES:
+        return _NAMES[text]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def check_grid(model: "BaseEstimator", grid: dict[str, list[Any]]) -> None:
+    """Refuse parameters that the model does not have, and values that it does not allow."""
+    from ._candidates import make_candidates
+
+    make_candidates(model, grid)
+
+
 def start_keras(n_threads: int | None = None) -> None:
     """Start Keras, and say so: it takes a while."""
     from ._process import start_keras as start

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import skser
-from skser import Evaluation, cli, evaluation
+from skser import Evaluation, _runs, cli, evaluation
 from skser.exceptions import SilentAudioWarning
 
 CAVEAT = "knows the test fold"
@@ -59,7 +59,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def no_estimate(monkeypatch):
-    monkeypatch.setattr(evaluation, "estimate_seconds", lambda *run: 100.0)
+    monkeypatch.setattr(_runs, "estimate_seconds", lambda *run: 100.0)
 
 
 # --- help and start --------------------------------------------------------------------------

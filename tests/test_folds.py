@@ -67,7 +67,7 @@ def jobs_of(corpus):
 
 
 def test_says_how_long_it_will_take(noise, monkeypatch, capsys):
-    monkeypatch.setattr("skser.evaluation.estimate_seconds", lambda *run: 600.0)
+    monkeypatch.setattr("skser._runs.estimate_seconds", lambda *run: 600.0)
     evaluate(StandIn(), noise, verbose=1)
     assert "4 folds to train: about 10 min in all." in capsys.readouterr().err
 

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, RobustScaler
 from sklearn.utils import Bunch
-from standin import Seeded, StandIn, assert_same, make_corpus, statistics
+from standin import PowerCut, Seeded, StandIn, assert_same, make_corpus, statistics
 
 from skser import Evaluation, evaluate
 from skser.exceptions import EvaluationError
@@ -23,7 +23,7 @@ RESULTS = {"predictions.csv", "folds.csv", "confusion.csv", "scores.json", "sett
 
 def interrupt_third_fold(corpus, out, count_fits):
     count_fits.failing = 3
-    with pytest.raises(RuntimeError, match="the power went"):
+    with pytest.raises(PowerCut, match="the power went"):
         evaluate(StandIn(), corpus, out=out)
     count_fits.fits, count_fits.failing = 0, None
 
@@ -193,7 +193,7 @@ def test_a_run_that_failed_before_its_first_fold_leaves_the_folder_free(
     noise, tmp_path, count_fits
 ):
     count_fits.failing = 1
-    with pytest.raises(RuntimeError, match="the power went"):
+    with pytest.raises(PowerCut, match="the power went"):
         evaluate(StandIn(), noise, out=tmp_path)
     assert evaluate(StandIn(C=2.0), noise, out=tmp_path).settings["model"]["C"] == 2.0
 
@@ -227,7 +227,7 @@ def test_a_finished_run_keeps_how_it_was_made(noise, tmp_path):
 def test_an_interrupted_run_of_more_seeds_is_not_finished(noise, tmp_path, count_fits):
     evaluate(Seeded(), noise, seeds=(0,), out=tmp_path)
     count_fits.failing = 6
-    with pytest.raises(RuntimeError, match="the power went"):
+    with pytest.raises(PowerCut, match="the power went"):
         evaluate(Seeded(), noise, seeds=(0, 1), out=tmp_path, resume=True)
     with pytest.raises(EvaluationError, match="holds no finished evaluation"):
         Evaluation.load(tmp_path)
