@@ -158,7 +158,7 @@ def _unknown(model: BaseEstimator, params: Mapping[str, Any]) -> EvaluationError
     unknown = next((name for name in params if name not in known), None)
     if unknown is None:
         return None
-    near = get_close_matches(unknown, known, n=3) or [
+    near = get_close_matches(unknown, known, n=2, cutoff=0.85) or [
         name for name in known if name.split("__")[-1] == unknown.split("__")[-1]
     ]
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {some(known, 40)}."

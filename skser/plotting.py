@@ -13,7 +13,6 @@ from .search_results import OPTIMISM, SearchResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
     from matplotlib.text import Text
     from sklearn.metrics import ConfusionMatrixDisplay
@@ -87,7 +86,7 @@ class SearchDisplay:
     """
 
     ax_: "Axes"
-    figure_: "Figure"
+    figure_: Any
     im_: "AxesImage"
     text_: "np.ndarray[Any, np.dtype[np.object_]]"
 
@@ -176,9 +175,9 @@ class SearchDisplay:
         table = pd.DataFrame(dict(results))
         known = [name for name in map(str, table) if name.startswith("param_")]
         if score not in table:
-            scores = [name for name in map(str, table) if table[name].dtype == float]
+            numbers = [name for name in map(str, table) if table[name].dtype == float]
             raise EvaluationError(
-                f"The 'score' parameter must be one of {', '.join(scores)}. Got {score!r} instead."
+                f"The 'score' parameter must be one of {', '.join(numbers)}. Got {score!r} instead."
             )
         # As text: values may be of any kind, and of several.
         table = table.assign(**{name: table[name].map(str) for name in known})
@@ -254,10 +253,8 @@ def _pivot(table: pd.DataFrame, drawn: list[str], score: str) -> pd.DataFrame:
     best = table.groupby(drawn, sort=False)[score].max()
     short = list(short_names([name.removeprefix("param_") for name in drawn]).values())
     if len(drawn) == 1:
-        row = best.reindex(orders[0])
-        return pd.DataFrame(
-            [row.to_numpy()], index=[""], columns=pd.Index(orders[0], name=short[0])
-        )
+        row = best.reindex(orders[0]).to_numpy()
+        return pd.DataFrame([row], index=[""], columns=pd.Index(orders[0], name=short[0]))
     scores = best.unstack().reindex(index=orders[0], columns=orders[1])
     return scores.rename_axis(index=short[0], columns=short[1])
 

@@ -76,13 +76,13 @@ class SearchResult:
 
     @property
     def best(self) -> int | None:  # numpydoc ignore=RT01
-        """Number of the candidate with the highest pooled UAR, of several the first; or None."""
+        """The candidate with the highest pooled UAR, of several the first; None if all failed."""
         scores = self.results["pooled_uar"].to_numpy()
         return None if np.isnan(scores).all() else int(np.nanargmax(scores)) + 1
 
     @property
     def best_params(self) -> dict[str, Any] | None:  # numpydoc ignore=RT01
-        """Parameters of the best candidate; None if all failed."""
+        """The parameters of the best candidate; None if all failed."""
         return None if self.best is None else self.params[self.best - 1]
 
     @property
@@ -162,9 +162,12 @@ class SearchResult:
             align(rows),
             "",
         ]
+        failures = self.failures.astype(str)
         lines += [
-            "Failed: candidate {candidate}, fold {fold}, seed {seed}: {reason}".format(**failure)
-            for failure in self.failures.to_dict(orient="records")
+            f"Failed: candidate {number}, fold {fold}, seed {seed}: {reason}"
+            for number, fold, seed, reason in zip(
+                *(failures[name] for name in ("candidate", "fold", "seed", "reason")), strict=True
+            )
         ]
         return "\n".join([*lines, self._advise()])
 
