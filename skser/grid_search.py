@@ -176,4 +176,4 @@ def _tabulate(failed: list[FailedFold], runs: list[Run]) -> pd.DataFrame:
         for fold in failed
     ]
     table = pd.DataFrame(sorted(rows), columns=["candidate", "seed", "fold", "reason"])
-    return table.astype({"candidate": int, "seed": int})
+    return table.astype({"candidate": int, "seed": int, "fold": str, "reason": str})

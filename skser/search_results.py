@@ -162,19 +162,17 @@ class SearchResult:
             align(rows),
             "",
         ]
-        failures = self.failures.astype(str)
         lines += [
-            f"Failed: candidate {number}, fold {fold}, seed {seed}: {reason}"
-            for number, fold, seed, reason in zip(
-                *(failures[name] for name in ("candidate", "fold", "seed", "reason")), strict=True
-            )
+            f"Failed: candidate {row['candidate']}, fold {row['fold']}, seed {row['seed']}: "
+            f"{row['reason']}"
+            for row in self.failures.to_dict(orient="records")
         ]
         return "\n".join([*lines, self._advise()])
 
     def _advise(self) -> str:
         if self.best is None or self.best_params is None:
             return "No candidate was finished."
-        score = self.results.loc[self.best, "pooled_uar"]
+        score = self.results["pooled_uar"].max()
         return (
             f"Best is candidate {self.best}: {name_candidate(self.best_params)}. It was chosen by "
             f"the speakers that it is scored on, so its UAR of {score:.1%} is optimistic. For a "

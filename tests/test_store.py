@@ -15,7 +15,7 @@ from sklearn.utils import Bunch
 from standin import PowerCut, Seeded, StandIn, assert_same, make_corpus, statistics
 
 from skser import Evaluation, evaluate
-from skser.exceptions import EvaluationError
+from skser.exceptions import EvaluationError, FailedFoldWarning
 from skser.protocols import SpeakerAndText, SpeakerGroups
 
 RESULTS = {"predictions.csv", "folds.csv", "confusion.csv", "scores.json", "settings.json"}
@@ -149,6 +149,36 @@ def test_a_killed_run_is_resumed(noise, whole, tmp_path, count_fits):
     assert process.returncode == -signal.SIGKILL
     assert_same(evaluate(StandIn(), noise, out=tmp_path, resume=True), whole)
     assert count_fits.fits == 2
+
+
+def test_a_fold_that_fails_leaves_the_others_alone(noise, whole, tmp_path, monkeypatch):
+    fit = StandIn.fit
+
+    def fail(self, X, y):
+        if len(X) == 27 and not np.isin(noise.data[0], X[0]).all():
+            raise ValueError("this fold is no good")
+        return fit(self, X, y)
+
+    monkeypatch.setattr(StandIn, "fit", fail)
+    message = r"folds failed: fold '.*ValueError: this fold is no good\. The others are kept"
+    with (
+        pytest.warns(FailedFoldWarning, match=r"The fold '.' failed; the others go on\. ValueErr"),
+        pytest.raises(EvaluationError, match=message) as raised,
+    ):
+        evaluate(StandIn(), noise, out=tmp_path)
+    assert "in fail" in raised.value.__notes__[0]  # the traceback
+    assert 0 < len(list(tmp_path.glob("folds/seed-0/*.json"))) < 4
+    with pytest.raises(EvaluationError, match="holds no finished evaluation"):
+        Evaluation.load(tmp_path)
+    monkeypatch.setattr(StandIn, "fit", fit)
+    assert_same(evaluate(StandIn(), noise, out=tmp_path, resume=True), whole)
+
+
+def test_without_a_folder_the_first_failure_ends_the_run(noise, count_fits, monkeypatch):
+    monkeypatch.setattr(StandIn, "predict", lambda self, X: 1 / 0)
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        evaluate(StandIn(), noise)
+    assert count_fits.fits == 1
 
 
 def test_a_used_folder_is_not_overwritten(noise, tmp_path, count_fits):
