@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import ParameterGrid
 
 from ._store import as_json
 from ._text import some
 from .exceptions import EvaluationError
+from .mfcc import MFCCTransformer
 
 Grid = Mapping[str, Sequence] | Sequence[Mapping[str, Sequence]]
 """Values by parameter, or several such mappings, as of scikit-learn's `ParameterGrid`."""
@@ -150,6 +152,8 @@ def _make(model: BaseEstimator, params: Mapping[str, Any]) -> BaseEstimator:
     for part in (candidate, *candidate.get_params(deep=True).values()):
         if hasattr(part, "_parameter_constraints"):  # of scikit-learn's kind: not every estimator
             part._validate_params()
+        if isinstance(part, MFCCTransformer):
+            part.fit([np.zeros(1)])  # checks what depends on several parameters; learns nothing
     return candidate
 
 
@@ -158,7 +162,7 @@ def _unknown(model: BaseEstimator, params: Mapping[str, Any]) -> EvaluationError
     unknown = next((name for name in params if name not in known), None)
     if unknown is None:
         return None
-    near = get_close_matches(unknown, known, n=2, cutoff=0.85) or [
+    near = get_close_matches(unknown, known, n=2, cutoff=0.9) or [
         name for name in known if name.split("__")[-1] == unknown.split("__")[-1]
     ]
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {some(known, 40)}."

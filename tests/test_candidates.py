@@ -84,6 +84,7 @@ def test_grids_that_cannot_be_meant_are_refused(grid, message):
         ),
         ({"classifier__epochs": [0]}, r"'epochs' parameter .* must be an int .*Got 0 instead"),
         ({"mfcc__n_mfcc": ["many"]}, "'n_mfcc' parameter of MFCCTransformer must be"),
+        ({"mfcc__duration": [3, 0.01]}, "'duration' parameter of MFCCTransformer must be at least"),
     ],
 )
 def test_values_that_are_not_allowed_are_refused(grid, message):

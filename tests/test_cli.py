@@ -224,9 +224,8 @@ def test_search_writes_and_prints_everything(run, no_estimate, tmp_path):
     assert "so its own is optimistic):\ncandidate" in out
     assert "Best is candidate 1: strategy=prior." in out
     assert "so its UAR of 14.3% is optimistic." in out
-    assert out.endswith(
-        f"Written to {tmp_path}: results.csv, heat_map.png, failures.csv, settings.json, candidates\n"
-    )
+    files = "results.csv, heat_map.png, failures.csv, settings.json, candidates"
+    assert out.endswith(f"Written to {tmp_path}: {files}\n")
     assert "4.0/4" in error
 
 

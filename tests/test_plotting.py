@@ -138,9 +138,10 @@ def test_the_title_of_a_search_says_that_the_best_is_optimistic(noise, tmp_path)
     ax = Figure().subplots()
     display = SearchDisplay.from_search(result, ax=ax)
     assert display.ax_ is ax
-    assert ax.get_title() == (
-        "noise, leave-one-speaker-out\nthe best was chosen by these scores, so its own is optimistic"
-    )
+    assert ax.get_title().splitlines() == [
+        "noise, leave-one-speaker-out",
+        "the best was chosen by these scores, so its own is optimistic",
+    ]
     pooled = [f"{value:.1%}" for value in result.results["pooled_uar"]]
     assert texts_of(display) == [pooled]
     display.figure_.savefig(tmp_path / "map.png", dpi=20)
