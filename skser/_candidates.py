@@ -153,7 +153,9 @@ def _make(model: BaseEstimator, params: Mapping[str, Any]) -> BaseEstimator:
         if hasattr(part, "_parameter_constraints"):  # of scikit-learn's kind: not every estimator
             part._validate_params()
         if isinstance(part, MFCCTransformer):
-            part.fit([np.zeros(1)])  # checks what depends on several parameters; learns nothing
+            clone(part).fit(
+                [np.zeros(1)]
+            )  # checks what depends on several parameters; learns nothing
     return candidate
 
 
