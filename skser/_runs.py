@@ -175,7 +175,7 @@ def announce(runs: Sequence[Run], corpus: Bunch) -> None:
     for run in waiting:
         try:
             seconds.append(estimate_seconds(run.model, corpus, run.todo))
-        except TrainingError:  # it is reported once the fold fails
+        except (TrainingError, MemoryError):  # it is reported once the fold fails
             seconds.append(None)
     known = [number for number in seconds if number is not None]
     if waiting:
