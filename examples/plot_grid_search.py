@@ -4,7 +4,7 @@ Search over loss and duration
 
 The steps of the Pipeline are scikit-learn estimators, so ``GridSearchCV`` reaches the parameters
 of both: the loss of the network and the duration of the features. The best score of a grid is
-optimistic, however. This example shows the search, says why, and how to get an honest number.
+optimistic, however. This example shows the search, and says why.
 """
 
 # %%

@@ -229,6 +229,7 @@ def test_search_writes_and_prints_everything(run, no_estimate, tmp_path):
     assert "4.0/4" in error
 
 
+@pytest.mark.filterwarnings("default::skser.exceptions.FailedFoldWarning")
 def test_search_ends_with_1_if_a_fold_failed(run, no_estimate, tmp_path):
     args = ["--baseline", "majority", "--speakers", "2", "--out", tmp_path]
     code, out, error = run("search", *args, "--grid", "classifier__strategy=prior,constant")
