@@ -113,7 +113,7 @@ def test_random_search(corpus, model):
 
 @pytest.mark.usefixtures("routing")
 @pytest.mark.parametrize(
-    ("resource", "resources"), [("classifier__epochs", [1, 2]), ("n_samples", [8, 12])]
+    ("resource", "resources"), [("classifier__epochs", [1, 2]), ("n_samples", [6, 12])]
 )
 def test_halving_search(corpus, model, resource, resources):
     search = HalvingGridSearchCV(
@@ -122,7 +122,7 @@ def test_halving_search(corpus, model, resource, resources):
         resource=resource,
         min_resources=resources[0],
         max_resources=resources[1],
-        factor=resources[1] / resources[0],
+        factor=2,
         cv=LeaveOneGroupOut(),
         scoring="balanced_accuracy",
         error_score="raise",
