@@ -19,8 +19,10 @@ from .classifier import LightSERNetClassifier as LightSERNetClassifier
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare
 from .evaluation import evaluate as evaluate
+from .grid_search import search as search
 from .mfcc import MFCCTransformer as MFCCTransformer
 from .persistence import load as load
 from .persistence import save as save
 from .pipeline import make_light_sernet as make_light_sernet
 from .results import Evaluation as Evaluation
+from .search_results import SearchResult as SearchResult

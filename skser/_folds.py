@@ -1,7 +1,12 @@
 """Train and test fold after fold, in one process or in several."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 from time import perf_counter
+from traceback import format_exc
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +15,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 from sklearn.utils.parallel import Parallel, delayed  # hand on scikit-learn's configuration
 
+from ._epoch_relay import IndexedListener, relayed_epochs, write_epochs
 from ._predictions import find_network, predict_fold, take_utterances, with_seed
 from ._process import start_keras
 from ._protocol import Fold
 from ._speakers import speaker_params
 from ._store import FoldStore
+from .callbacks import listen_to_epochs
+from .exceptions import EvaluationError
 
 
 class Job(NamedTuple):
@@ -29,46 +37,70 @@ class Job(NamedTuple):
         return self.seed, self.fold.name
 
 
-def run_jobs(
-    model: BaseEstimator,
+class Task(NamedTuple):
+    """A job of one of several models, and where its result is written."""
+
+    model: BaseEstimator
+    job: Job
+    store: FoldStore | None
+
+
+class Failure(NamedTuple):
+    """Why a training gave nothing: a sentence, and the traceback."""
+
+    reason: str
+    traceback: str
+
+
+def run_tasks(
+    tasks: Sequence[Task],
     corpus: Bunch,
-    jobs: list[Job],
     *,
     caveat: str,
-    store: FoldStore | None,
     n_jobs: int | None,
     n_threads: int | None,
-) -> Iterator[tuple[tuple[int, str], dict]]:
+    keep_going: bool,
+    listener: IndexedListener | None = None,
+) -> Iterator[tuple[int, dict | Failure]]:
     """Train and test fold after fold, in this process or in several.
 
     Parameters
     ----------
-    model : estimator
-        Cloned for each training.
+    tasks : sequence of Task
+        The trainings to run.
     corpus : Bunch
         The corpus.
-    jobs : list of Job
-        The trainings to run.
     caveat : str
         That of the protocol.
-    store : FoldStore or None
-        Where each finished fold is written.
     n_jobs : int or None
         Number of trainings at a time.
     n_threads : int or None
         Number of TensorFlow threads of each process; None shares the processors evenly.
+    keep_going : bool
+        Whether a training that fails leaves the others alone.
+    listener : callable or None, default=None
+        Hears of each epoch, with the number of the task.
 
     Yields
     ------
-    key : tuple of (int, str)
-        That of a training, as soon as it is finished.
-    result : dict
+    index : int
+        Which task, as soon as it is finished.
+    result : dict or Failure
         Its predictions, as plain JSON.
+
+    Raises
+    ------
+    EvaluationError
+        If a process is killed.
     """
-    n_workers = min(effective_n_jobs(n_jobs), len(jobs))
+    n_workers = min(effective_n_jobs(n_jobs), len(tasks))
+    run = partial(_run_task, corpus, caveat=caveat, keep_going=keep_going)
     if n_workers < 2:
-        for job in jobs:
-            yield job.key, _run_job(model, corpus, job, caveat, store)
+        for index, task in enumerate(tasks):
+            hears = listen_to_epochs(partial(listener, index)) if listener else nullcontext()
+            with hears:
+                result = run(index, task)
+            yield result
         return
     n_threads = n_threads or max(1, cpu_count() // n_workers)
     parallel = Parallel(
@@ -80,18 +112,37 @@ def run_jobs(
         initializer=start_keras,
         initargs=(n_threads,),
     )
-    results = parallel(delayed(_run_job)(model, corpus, job, caveat, store) for job in jobs)
-    for result in results:
-        yield (result["seed"], result["fold"]), result
+    try:
+        with relayed_epochs(listener) if listener else nullcontext() as folder:
+            calls = (delayed(run)(index, task, folder) for index, task in enumerate(tasks))
+            yield from parallel(calls)
+    except BrokenProcessPool as error:
+        raise EvaluationError(
+            "A process that trained a fold was killed, perhaps for want of memory. Finished folds "
+            "are kept if there is a folder; resume with fewer processes (n_jobs, --jobs)."
+        ) from error
 
 
-def _run_job(
-    model: BaseEstimator, corpus: Bunch, job: Job, caveat: str, store: FoldStore | None
-) -> dict:
-    result = predict_fold(model, corpus, job.fold, job.seed, caveat)
-    if store is not None:
-        store.write(job.key, result)
-    return result
+def _run_task(
+    corpus: Bunch,
+    index: int,
+    task: Task,
+    folder: Path | None = None,
+    *,
+    caveat: str,
+    keep_going: bool,
+) -> tuple[int, dict | Failure]:
+    fold, seed = task.job
+    try:
+        with listen_to_epochs(write_epochs(folder, index)) if folder else nullcontext():
+            result = predict_fold(task.model, corpus, fold, seed, caveat)
+    except Exception as error:
+        if not keep_going:
+            raise
+        return index, Failure(f"{type(error).__name__}: {error}", format_exc())
+    if task.store is not None:
+        task.store.write(task.job.key, result)
+    return index, result
 
 
 def estimate_seconds(model: BaseEstimator, corpus: Bunch, jobs: list[Job]) -> float | None:

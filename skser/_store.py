@@ -24,8 +24,72 @@ _NEUTRAL_PARAMS = ("n_jobs", "verbose", "cache", "memory_map")
 _NEUTRAL_SETTINGS = ("processors", "seeds", "command")  # each fold says its seed
 
 
-RESULT_FILES = ("predictions.csv", "folds.csv", "confusion.csv", "scores.json")
-"""What a finished evaluation has beside its settings."""
+_RESULT_FILES = (
+    *("predictions.csv", "folds.csv", "confusion.csv", "scores.json"),  # of an evaluation
+    *("results.csv", "failures.csv"),  # of a search
+)
+# A search keeps an evaluation of each candidate.
+_FOLDS = ("folds/*/*.json", "candidates/*/folds/*/*.json")
+
+
+def read_settings(
+    folder: str | os.PathLike, settings: Mapping[str, Any], *, resume: bool
+) -> dict[str, Any]:
+    """Return the settings of the run that a folder holds, and refuse a folder that is not free.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder.
+    settings : dict
+        What the folds of the new run are made with; plain JSON.
+    resume : bool
+        Whether to go on with the folds that the folder holds.
+
+    Returns
+    -------
+    earlier : dict
+        Empty if the folder is free.
+
+    Raises
+    ------
+    EvaluationError
+        If the folder holds a run and `resume` is False, or one with other settings.
+    """
+    path = Path(folder, "settings.json")
+    # The folder of a run that failed before its first fold is free.
+    holds_folds = any(any(Path(folder).glob(pattern)) for pattern in _FOLDS)
+    if path.exists() and (resume or holds_folds):
+        if not resume:
+            raise EvaluationError(
+                f"The folder '{folder}' already holds an evaluation; resume it "
+                "(resume=True, --resume) or give another folder."
+            )
+        earlier = read_json(path)
+        _check_same(earlier, settings, folder)
+        return earlier
+    if holds_folds:
+        raise EvaluationError(
+            f"The folder '{folder}' holds folds, but no settings.json that says what they "
+            "were made with; give another folder."
+        )
+    return {}
+
+
+def write_settings(folder: str | os.PathLike, settings: Mapping[str, Any]) -> None:
+    """Make a folder and write the settings: from here on it holds an unfinished run.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder.
+    settings : dict
+        Plain JSON.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for name in _RESULT_FILES:  # those of other seeds must not be read under these settings
+        Path(folder, name).unlink(missing_ok=True)
+    write_json(Path(folder, "settings.json"), settings)
 
 
 class FoldStore:
@@ -48,34 +112,12 @@ class FoldStore:
 
     def __init__(self, folder: str | os.PathLike, settings: Mapping[str, Any], *, resume: bool):
         self.folder = Path(folder)
-        self._folds = self.folder / "folds"
-        self.earlier: dict[str, Any] = {}
-        path = self.folder / "settings.json"
-        if path.exists() and (resume or self._holds_folds()):
-            if not resume:
-                raise EvaluationError(
-                    f"The folder '{folder}' already holds an evaluation; resume it "
-                    "(resume=True, --resume) or give another folder."
-                )
-            self.earlier = read_json(path)
-            _check_same(self.earlier, settings, folder)
-        elif self._holds_folds():
-            raise EvaluationError(
-                f"The folder '{folder}' holds folds, but no settings.json that says what they "
-                "were made with; give another folder."
-            )
+        self.earlier = read_settings(folder, settings, resume=resume)
         self._settings = settings
 
-    def _holds_folds(self) -> bool:
-        """Tell a run from the folder of one that failed before its first fold."""
-        return any(self._folds.rglob("*.json"))
-
     def start(self) -> None:
-        """Make the folder and write the settings: from here on it holds an unfinished run."""
-        self._folds.mkdir(parents=True, exist_ok=True)
-        for name in RESULT_FILES:  # those of other seeds must not be read under these settings
-            (self.folder / name).unlink(missing_ok=True)
-        write_json(self.folder / "settings.json", self._settings)
+        """Make the folder and write the settings."""
+        write_settings(self.folder, self._settings)
 
     def read(self, key: tuple[int, str]) -> dict | None:
         """Return a fold, or None if it is not finished.
@@ -104,7 +146,7 @@ class FoldStore:
             Plain JSON.
         """
         path = self._path(*key)
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         how = {name: self._settings[name] for name in ("processors", "command")}
         write_json(path, {**fold, **how})
 
@@ -113,7 +155,7 @@ class FoldStore:
         safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
         if safe != name.lower():
             safe += "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
-        return self._folds / f"seed-{seed}" / f"{safe}.json"
+        return self.folder / "folds" / f"seed-{seed}" / f"{safe}.json"
 
 
 def describe_corpus(corpus: Bunch, *held_out: NDArray) -> dict[str, Any]:

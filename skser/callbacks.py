@@ -1,7 +1,7 @@
 """Who hears of each epoch: progress bars, without a parameter on the estimator."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
@@ -76,34 +76,58 @@ class FoldBar:
         Number of all folds.
     n_finished : int, default=0
         Number of folds that are finished already.
+    labels : sequence of str, default=()
+        What the folds that are left are called.
     """
 
-    def __init__(self, n_folds: int, n_finished: int = 0):
+    def __init__(self, n_folds: int, n_finished: int = 0, labels: Sequence[str] = ()):
         self._bar = _make_bar("Folds")
-        self._finished = n_finished
+        self._labels = labels
+        self._n_finished = n_finished
+        self._shares: dict[int, float] = {}  # of each fold that is left: how much of it is done
         self._task = self._bar.add_task("", total=n_folds, completed=n_finished)
 
     def __enter__(self) -> Self:
         self._bar.start()
-        self._listening = listen_to_epochs(self._show_epoch)
-        self._listening.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._listening.__exit__(*error)
         self._bar.stop()
 
-    def finish_fold(self) -> None:
-        """Move to the next fold."""
-        self._finished += 1
-        self._bar.update(self._task, completed=self._finished)
+    def show_epoch(
+        self, index: int, n_finished: int, n_epochs: int, logs: dict[str, float]
+    ) -> None:
+        """Move by an epoch.
 
-    def _show_epoch(self, n_finished: int, n_epochs: int, logs: dict[str, float]) -> None:
-        self._bar.update(
-            self._task,
-            completed=self._finished + n_finished / n_epochs,
-            description=f"epoch {n_finished}/{n_epochs}, loss {logs['loss']:.3f}",
-        )
+        Parameters
+        ----------
+        index : int
+            Which of the folds that were left it belongs to.
+        n_finished, n_epochs : int
+            Number of finished epochs of the fold, and of all.
+        logs : dict of str to float
+            What the epoch gave.
+        """
+        if self._shares.get(index, 0) < 1:  # word of another process may come late
+            label = f"{self._labels[index]}, " if self._labels else ""
+            text = f"{label}epoch {n_finished}/{n_epochs}, loss {logs['loss']:.3f}"
+            # A fold ends with its predictions, not with its last epoch.
+            self._move(index, min(n_finished / n_epochs, 0.999), text)
+
+    def finish_fold(self, index: int) -> None:
+        """Move to the end of a fold.
+
+        Parameters
+        ----------
+        index : int
+            Which of the folds that were left.
+        """
+        self._move(index, 1)
+
+    def _move(self, index: int, share: float, text: str | None = None) -> None:
+        self._shares[index] = share
+        completed = self._n_finished + sum(self._shares.values())
+        self._bar.update(self._task, completed=completed, description=text)
 
 
 @contextmanager
@@ -148,4 +172,6 @@ def _make_bar(what: str) -> "Progress":
         TimeLeftColumn(),
         TextColumn("{task.description}"),
         console=Console(stderr=True),
+        # By default the time left is forgotten when a fold or an epoch takes more than 30 s.
+        speed_estimate_period=float("inf"),
     )

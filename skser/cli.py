@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from . import _cache_cli, _reproduce_cli
+from . import _cache_cli, _reproduce_cli, _search_cli
+from ._from_options import load_corpus, make_baseline, make_model, use_cache
 from ._options import (
     BaselineOption,
     BatchOption,
@@ -42,13 +43,9 @@ from ._options import (
     SubsetOption,
     ThreadsOption,
     UrlOption,
-    load_corpus,
-    make_baseline,
-    make_model,
     messages,
     split_seeds,
     start_keras,
-    use_cache,
 )
 
 if TYPE_CHECKING:
@@ -88,7 +85,7 @@ def evaluate(
     speakers: SpeakersOption = None,
     subset: SubsetOption = None,
     pattern: PatternOption = None,
-    recipe: RecipeOption = Recipe.short,
+    recipe: RecipeOption = Recipe.robust,
     loss: LossOption = Loss.cross_entropy,
     duration: DurationOption = 3.0,
     epochs: EpochsOption = None,
@@ -148,6 +145,9 @@ def _evaluate(model: "BaseEstimator", corpus: "Bunch", *, out: Path, **run: Any)
     print(f"\nWritten to {out}: {names}")
 
 
+app.command()(_search_cli.search)
+
+
 @app.command()
 def compare(
     a: Annotated[Path, typer.Argument(metavar="FOLDER_A", help="Results of skser evaluate.")],
@@ -175,7 +175,7 @@ def train(
     speakers: SpeakersOption = None,
     subset: SubsetOption = None,
     pattern: PatternOption = None,
-    recipe: RecipeOption = Recipe.short,
+    recipe: RecipeOption = Recipe.robust,
     loss: LossOption = Loss.cross_entropy,
     duration: DurationOption = 3.0,
     epochs: EpochsOption = None,

@@ -143,8 +143,14 @@ def set_aside(
     ----------
     X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
         MFCCs.
-    labels, groups, fraction, seed
-        As for `hold_out_speakers`.
+    labels : ndarray of int of shape (n_samples,)
+        Labels.
+    groups : array-like of shape (n_samples,) or None
+        Speakers.
+    fraction : float
+        Share of the speakers that is set aside.
+    seed : int
+        Seed of the draw.
     batch_size : int
         Number of utterances at a time in prediction.
 

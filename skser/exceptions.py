@@ -59,3 +59,11 @@ class MissingClassWarning(UserWarning):
 
 class SmallFoldWarning(UserWarning):
     """A speaker has a single utterance, so that the speaker's own scores say little."""
+
+
+class MixedSpeakersWarning(UserWarning):
+    """A part of a model splits its training data inside, and not by speaker."""
+
+
+class FailedFoldWarning(UserWarning):
+    """A fold could not be trained or tested; the others go on."""

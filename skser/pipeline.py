@@ -44,7 +44,7 @@ RECIPES: Mapping[str, dict[str, Any]] = MappingProxyType(
 
 def make_light_sernet(
     *,
-    recipe: str = "short",
+    recipe: str = "robust",
     duration: float | None = 3.0,
     random_state: int | None = None,
     n_jobs: int | None = None,
@@ -56,9 +56,10 @@ def make_light_sernet(
 
     Parameters
     ----------
-    recipe : {"short", "paper"}, default="short"
-        How the network is trained. `"short"`: 40 epochs at a learning rate of 1e-3 with a cosine
-        schedule. `"paper"`: 300 epochs at 1e-4 with steps, as published.
+    recipe : {"robust", "short", "paper"}, default="robust"
+        How the network is trained. `"robust"`: 60 epochs at a learning rate of 1e-3 with a cosine
+        schedule, on utterances that are changed at random (`Augmentation`). `"short"`: 40 epochs
+        of the utterances as they are. `"paper"`: 300 epochs at 1e-4 with steps, as published.
     duration : float or None, default=3.0
         Length of every utterance, in s; None keeps each utterance's own length.
     random_state : int, RandomState instance or None, default=None

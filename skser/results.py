@@ -258,24 +258,7 @@ class Evaluation:
     @property
     def card(self) -> str:  # numpydoc ignore=RT01
         """Protocol card: what was tested, how, and with what, in some lines."""
-        settings = self.settings
-        corpus, protocol = settings["corpus"], settings["protocol"]
-        backend = settings["keras_backend"]
-        versions = {name: number for name, number in settings["versions"].items() if number}
-        caveat = f" ({self.caveat})" if self.caveat else ""
-        lines = {
-            "Corpus": f"{corpus['name']}: {corpus['n_utterances']} utterances, "
-            f"{len(corpus['speakers'])} speakers, {len(corpus['emotions'])} emotions",
-            "Protocol": f"{protocol['name']}{caveat}, {self.folds['fold'].nunique()} folds",
-            "Unseen": protocol["sentence"],
-            "Epoch": settings["epoch"] or "",
-            "Model": _describe_model(settings["model"]),
-            "Seeds": ", ".join(map(str, self.seeds)),
-            "Backend": f"keras on {backend}" if backend else "",
-            "Versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
-            "Command": settings["command"],
-        }
-        return "\n".join(f"{name}: {text}" for name, text in lines.items() if text)
+        return make_card(self.settings, self.folds["fold"].nunique())
 
     def __str__(self) -> str:
         n = len(self.utterances)
@@ -310,6 +293,41 @@ class Evaluation:
     def _score_runs(self, column: str, rows: NDArray | slice = slice(None)) -> pd.DataFrame:
         labels = self.utterances["label"].to_numpy()[rows]
         return pd.DataFrame([score_predictions(labels, run) for run in self.runs(column)[rows].T])
+
+
+def make_card(settings: dict[str, Any], n_folds: int | None) -> str:
+    """Say in some lines what was tested, how, and with what.
+
+    Parameters
+    ----------
+    settings : dict
+        Those of an evaluation or of a search.
+    n_folds : int or None
+        Number of folds; None if it is not known.
+
+    Returns
+    -------
+    card : str
+        One line each for the corpus, the protocol and so on.
+    """
+    corpus, protocol = settings["corpus"], settings["protocol"]
+    backend = settings["keras_backend"]
+    versions = {name: number for name, number in settings["versions"].items() if number}
+    caveat = f" ({protocol['caveat']})" if protocol.get("caveat") else ""
+    lines = {
+        "Corpus": f"{corpus['name']}: {corpus['n_utterances']} utterances, "
+        f"{len(corpus['speakers'])} speakers, {len(corpus['emotions'])} emotions",
+        "Protocol": f"{protocol['name']}{caveat}" + (f", {n_folds} folds" if n_folds else ""),
+        "Unseen": protocol["sentence"],
+        "Epoch": settings["epoch"] or "",
+        "Model": _describe_model(settings["model"]),
+        "Search": settings.get("search", ""),
+        "Seeds": ", ".join(map(str, settings["seeds"])),
+        "Backend": f"keras on {backend}" if backend else "",
+        "Versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
+        "Command": settings["command"],
+    }
+    return "\n".join(f"{name}: {text}" for name, text in lines.items() if text)
 
 
 def _describe_model(model: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from sklearn.utils import Bunch
-from standin import StandIn, make_corpus
+from standin import PowerCut, StandIn, make_corpus
 
 from skser import evaluate
 
@@ -94,13 +94,13 @@ def whole(noise):
 
 @pytest.fixture
 def count_fits(monkeypatch):
-    """Count the fits of StandIn, and raise in the one whose number is in `failing`."""
+    """Count the fits of StandIn, and end the process in the one whose number is in `failing`."""
     fit, count = StandIn.fit, Bunch(fits=0, failing=None)
 
     def counted(self, X, y):
         count.fits += 1
         if count.fits == count.failing:
-            raise RuntimeError("the power went")
+            raise PowerCut("the power went")
         return fit(self, X, y)
 
     monkeypatch.setattr(StandIn, "fit", counted)

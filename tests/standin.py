@@ -14,6 +14,10 @@ def statistics(X):
     return np.array([[np.std(x), np.abs(np.diff(x)).mean()] for x in X])
 
 
+class PowerCut(BaseException):
+    """What ends a process: no error of a fold."""
+
+
 class StandIn(ClassifierMixin, BaseEstimator):
     """A classifier of waveforms that is fitted at once."""
 

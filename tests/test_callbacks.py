@@ -68,14 +68,39 @@ def test_fold_bar_moves_to_the_next_fold_when_a_fit_stops_early(bars):
     with FoldBar(3, 1) as folds:
         task = bars[0].tasks[0]
         assert (task.completed, task.total) == (1, 3)
-        report_epoch(1, 4, LOGS)
+        folds.show_epoch(0, 1, 4, LOGS)
         assert task.completed == 1.25
-        folds.finish_fold()
+        folds.finish_fold(0)
         assert task.completed == 2
-        report_epoch(4, 4, LOGS)
-        folds.finish_fold()
+        folds.show_epoch(1, 4, 4, LOGS)
+        assert not task.finished  # it has yet to predict
+        folds.finish_fold(1)
     assert task.finished
     assert task.description == "epoch 4/4, loss 1.250"
+
+
+def test_fold_bar_adds_folds_that_run_side_by_side(bars):
+    with FoldBar(2, labels=["fold a", "fold b"]) as folds:
+        folds.show_epoch(1, 1, 4, LOGS)
+        folds.show_epoch(0, 2, 4, LOGS)
+        task = bars[0].tasks[0]
+        assert task.completed == 0.75
+        assert task.description == "fold a, epoch 2/4, loss 1.250"
+        folds.finish_fold(1)
+        folds.show_epoch(1, 4, 4, LOGS)  # another process' word that comes late
+        assert task.completed == 1.5
+
+
+def test_the_time_left_is_known_however_long_a_fold_takes(bars, monkeypatch):
+    with FoldBar(4) as folds:
+        time = [0.0]
+        monkeypatch.setattr(bars[0], "get_time", lambda: time[0])
+        task = bars[0].tasks[0]
+        task._get_time = bars[0].get_time
+        for index in range(2):
+            time[0] += 1000
+            folds.finish_fold(index)
+        assert task.time_remaining == 2000
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import skser
-from skser import Evaluation, cli, evaluation
+from skser import Evaluation, _runs, cli, evaluation
 from skser.exceptions import SilentAudioWarning
 
 CAVEAT = "knows the test fold"
@@ -59,7 +59,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def no_estimate(monkeypatch):
-    monkeypatch.setattr(evaluation, "estimate_seconds", lambda *run: 100.0)
+    monkeypatch.setattr(_runs, "estimate_seconds", lambda *run: 100.0)
 
 
 # --- help and start --------------------------------------------------------------------------
@@ -71,6 +71,7 @@ def no_estimate(monkeypatch):
         ([], ["evaluate", "compare", "train", "predict", "reproduce", "cache", "--version"]),
         (["evaluate"], ["--corpus", "--root", "--resume", "--jobs", "--out", "skser evaluate"]),
         (["evaluate"], ["--protocol", "--seeds", "--epoch", "--precision", "--baseline"]),
+        (["search"], ["--grid", "--baseline", "--resume", "--jobs", "--out", "skser search"]),
         (["compare"], ["folder_a", "folder_b", "skser compare"]),
         (["reproduce"], ["table1", "ablation", "compute", "table2", "table3", "table4"]),
         (["train"], ["--recipe", "--loss", "--out", "skser train"]),
@@ -205,6 +206,53 @@ def test_a_folder_that_is_no_corpus_is_named(run, tmp_path):
     assert code == 1
     assert "Error:" in error
     assert str(tmp_path / "none") in error
+
+
+# --- search ----------------------------------------------------------------------------------
+
+
+def test_search_writes_and_prints_everything(run, no_estimate, tmp_path):
+    args = ["--baseline", "majority", "--speakers", "2", "--out", tmp_path]
+    code, out, error = run("search", *args, "--grid", "classifier__strategy=prior,most_frequent")
+    assert code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "results.csv",
+        "failures.csv",
+        "heat_map.png",
+        "settings.json",
+        "candidates",
+    }
+    assert "so its own is optimistic):\ncandidate" in out
+    assert "Best is candidate 1: strategy=prior." in out
+    assert "so its UAR of 14.3% is optimistic." in out
+    files = "results.csv, heat_map.png, failures.csv, settings.json, candidates"
+    assert out.endswith(f"Written to {tmp_path}: {files}\n")
+    assert "4.0/4" in error
+
+
+@pytest.mark.filterwarnings("default::skser.exceptions.FailedFoldWarning")
+def test_search_ends_with_1_if_a_fold_failed(run, no_estimate, tmp_path):
+    args = ["--baseline", "majority", "--speakers", "2", "--out", tmp_path]
+    code, out, error = run("search", *args, "--grid", "classifier__strategy=prior,constant")
+    assert code == 1
+    assert "Failed: candidate 2, fold s01, seed 0: ValueError:" in out
+    assert "Warning: The fold 's01' of candidate 2 of 2 (strategy=constant) failed; the" in error
+    assert error.endswith("Error: 2 fold(s) failed, see above; --resume tries them again.")
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ("classifier__los=focal", "Got 'classifier__los'; did you mean classifier__loss?"),
+        ("classifier__loss=hinge", "The 'loss' parameter of LightSERNetClassifier must be"),
+        ("mfcc__duration=0.01", "The 'duration' parameter of MFCCTransformer must be at least"),
+    ],
+)
+def test_a_grid_that_is_wrong_trains_nothing(run, tmp_path, grid, message):
+    code, out, error = run("search", *TINY, "--out", tmp_path / "out", "--grid", grid)
+    assert (code, out) == (1, "")
+    assert message in error
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- compare, and the protocol of the published figures ----------------------------------------

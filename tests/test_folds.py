@@ -1,5 +1,6 @@
 """Trainings side by side, how long they will take, and who is told of the speakers."""
 
+import time
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from standin import EMOTIONS, Seeded, StandIn, assert_same
 from skser import Evaluation, evaluate, make_light_sernet
 from skser._folds import Job, estimate_seconds
 from skser.audit import split_corpus
+from skser.callbacks import FoldBar, report_epoch
 from skser.datasets import make_emotional_speech
 
 # --- side by side ----------------------------------------------------------------------------
@@ -54,6 +56,23 @@ def test_parallel_seeds_equal_sequential_ones(noise):
     assert_same(parallel, sequential)
 
 
+class Reporting(StandIn):
+    """A stand-in that has two epochs, the first of which it reports."""
+
+    def fit(self, X, y):
+        report_epoch(1, 2, {"loss": 1.5})
+        time.sleep(2)  # in a process of its own it is heard by and by
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_the_bar_hears_of_epochs_wherever_they_are_fitted(noise, monkeypatch, n_jobs):
+    heard = []
+    monkeypatch.setattr(FoldBar, "show_epoch", lambda self, *epoch: heard.append(epoch))
+    evaluate(Reporting(), noise, protocol="leave-one-session-out", n_jobs=n_jobs, verbose=1)
+    assert sorted(heard) == [(0, 1, 2, {"loss": 1.5}), (1, 1, 2, {"loss": 1.5})]
+
+
 # --- the estimate ----------------------------------------------------------------------------
 
 
@@ -67,7 +86,7 @@ def jobs_of(corpus):
 
 
 def test_says_how_long_it_will_take(noise, monkeypatch, capsys):
-    monkeypatch.setattr("skser.evaluation.estimate_seconds", lambda *run: 600.0)
+    monkeypatch.setattr("skser._runs.estimate_seconds", lambda *run: 600.0)
     evaluate(StandIn(), noise, verbose=1)
     assert "4 folds to train: about 10 min in all." in capsys.readouterr().err
 

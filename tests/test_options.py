@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from typer.testing import CliRunner
 
 import skser
-from skser import MFCCTransformer, cli, datasets, evaluation, pipeline
+from skser import MFCCTransformer, _options, cli, datasets, evaluation, pipeline
 
 
 @pytest.fixture
@@ -129,6 +129,45 @@ def test_seeds_are_whole_numbers(calls, seeds):
     code, text = run("evaluate", f"--seeds={seeds}")
     assert code == 2
     assert "give whole numbers from 0 on, such as 0,1,2" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "grid"),
+    [
+        (
+            "classifier__loss=cross_entropy,focal;mfcc__duration=3,7",
+            {"classifier__loss": ["cross_entropy", "focal"], "mfcc__duration": [3, 7]},
+        ),
+        (" C = 0.1 , 1e-3 ,None; paths= a b ;", {"C": [0.1, 0.001, None], "paths": ["a b"]}),
+        ("warm=True,False,true", {"warm": [True, False, "true"]}),
+        ("C=-1,1.0,007,1e", {"C": [-1, 1.0, 7, "1e"]}),
+    ],
+)
+def test_a_grid_is_read(text, grid):
+    read = _options.parse_grid(text)
+    assert read == grid
+    kinds = [[type(value) for value in values] for values in read.values()]
+    assert kinds == [[type(value) for value in values] for values in grid.values()]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "Got '' in ''; give name=value,value with semicolons between the parameters"),
+        ("loss", "Got 'loss' in 'loss'"),
+        ("loss=", "Got 'loss=' in"),
+        ("=focal", "Got '=focal' in"),
+        ("loss=a,,b", "Got 'loss=a,,b' in"),
+        ("loss=a;;C=1", "Got '' in"),
+        ("C=1;loss", "Got 'loss' in 'C=1;loss'"),
+        ("C=1;C=2", "Got 'C' more than once; give all of its values together"),
+    ],
+)
+def test_a_grid_that_cannot_be_read_is_refused(calls, text, message):
+    code, printed = run("search", f"--grid={text}")
+    assert code == 2
+    assert message in printed
+    assert calls == {}
 
 
 @pytest.fixture

@@ -8,8 +8,16 @@ import sys
 import numpy as np
 import pytest
 import sklearn
+from scipy.stats import uniform
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, cross_validate
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - has the search below
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    LeaveOneGroupOut,
+    RandomizedSearchCV,
+    cross_validate,
+)
 
 from skser import make_light_sernet
 from skser.datasets import load_emodb, make_emotional_speech
@@ -96,6 +104,64 @@ def test_grid_over_loss_and_duration(corpus, model):
     search.fit(corpus.data, corpus.target, groups=corpus.groups)
     assert len(search.cv_results_["params"]) == 4
     assert search.predict(corpus.data).shape == (12,)
+
+
+@pytest.mark.usefixtures("routing")
+def test_random_search(corpus, model):
+    search = RandomizedSearchCV(
+        model,
+        {"classifier__dropout": uniform(0, 0.5), "mfcc__duration": [0.25, 0.5]},
+        n_iter=2,
+        cv=LeaveOneGroupOut(),
+        scoring="balanced_accuracy",
+        error_score="raise",
+        random_state=0,
+    )
+    search.fit(corpus.data, corpus.target, groups=corpus.groups)
+    assert len(search.cv_results_["params"]) == 2
+    assert search.predict(corpus.data).shape == (12,)
+
+
+@pytest.mark.usefixtures("routing")
+@pytest.mark.parametrize(
+    ("resource", "resources"), [("classifier__epochs", [1, 2]), ("n_samples", [6, 12])]
+)
+def test_halving_search(corpus, model, resource, resources):
+    search = HalvingGridSearchCV(
+        model,
+        {"classifier__loss": ["cross_entropy", "focal"]},
+        resource=resource,
+        min_resources=resources[0],
+        max_resources=resources[1],
+        factor=2,
+        cv=LeaveOneGroupOut(),
+        scoring="balanced_accuracy",
+        error_score="raise",
+        refit=False,
+        random_state=0,
+    )
+    search.fit(corpus.data, corpus.target, groups=corpus.groups)
+    assert search.n_resources_ == resources
+    assert search.n_candidates_[0] == 2
+
+
+def test_a_search_is_nested_in_an_outer_loop(corpus, model):
+    grid = {"classifier__loss": ["cross_entropy", "focal"]}
+    with sklearn.config_context(enable_metadata_routing=True):
+        nested = cross_validate(
+            GridSearchCV(model, grid, cv=LeaveOneGroupOut(), error_score="raise"),
+            corpus.data,
+            corpus.target,
+            params={"groups": corpus.groups},
+            cv=LeaveOneGroupOut(),
+            scoring=SCORING,
+            error_score="raise",
+            return_estimator=True,
+        )
+    assert nested["test_uar"].shape == (3,)
+    for search in nested["estimator"]:
+        assert search.n_splits_ == 2  # the inner speakers
+        assert search.best_params_["classifier__loss"] in grid["classifier__loss"]
 
 
 def test_predicts_a_duration_that_it_was_not_fitted_with(corpus, model):

@@ -12,11 +12,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, RobustScaler
 from sklearn.utils import Bunch
-from standin import Seeded, StandIn, assert_same, make_corpus, statistics
+from standin import PowerCut, Seeded, StandIn, assert_same, make_corpus, statistics
 
 from skser import Evaluation, MFCCTransformer, evaluate
 from skser._store import describe_model
-from skser.exceptions import EvaluationError
+from skser.exceptions import EvaluationError, FailedFoldWarning
 from skser.protocols import SpeakerAndText, SpeakerGroups
 
 RESULTS = {"predictions.csv", "folds.csv", "confusion.csv", "scores.json", "settings.json"}
@@ -24,7 +24,7 @@ RESULTS = {"predictions.csv", "folds.csv", "confusion.csv", "scores.json", "sett
 
 def interrupt_third_fold(corpus, out, count_fits):
     count_fits.failing = 3
-    with pytest.raises(RuntimeError, match="the power went"):
+    with pytest.raises(PowerCut, match="the power went"):
         evaluate(StandIn(), corpus, out=out)
     count_fits.fits, count_fits.failing = 0, None
 
@@ -157,6 +157,36 @@ def test_a_killed_run_is_resumed(noise, whole, tmp_path, count_fits):
     assert count_fits.fits == 2
 
 
+def test_a_fold_that_fails_leaves_the_others_alone(noise, whole, tmp_path, monkeypatch):
+    fit = StandIn.fit
+
+    def fail(self, X, y):
+        if len(X) == 27 and not np.isin(noise.data[0], X[0]).all():
+            raise ValueError("this fold is no good")
+        return fit(self, X, y)
+
+    monkeypatch.setattr(StandIn, "fit", fail)
+    message = r"folds failed: fold '.*ValueError: this fold is no good\. The others are kept"
+    with (
+        pytest.warns(FailedFoldWarning, match=r"The fold '.' failed; the others go on\. ValueErr"),
+        pytest.raises(EvaluationError, match=message) as raised,
+    ):
+        evaluate(StandIn(), noise, out=tmp_path)
+    assert "in fail" in raised.value.__notes__[0]  # the traceback
+    assert 0 < len(list(tmp_path.glob("folds/seed-0/*.json"))) < 4
+    with pytest.raises(EvaluationError, match="holds no finished evaluation"):
+        Evaluation.load(tmp_path)
+    monkeypatch.setattr(StandIn, "fit", fit)
+    assert_same(evaluate(StandIn(), noise, out=tmp_path, resume=True), whole)
+
+
+def test_without_a_folder_the_first_failure_ends_the_run(noise, count_fits, monkeypatch):
+    monkeypatch.setattr(StandIn, "predict", lambda self, X: 1 / 0)
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        evaluate(StandIn(), noise)
+    assert count_fits.fits == 1
+
+
 def test_a_used_folder_is_not_overwritten(noise, tmp_path, count_fits):
     evaluate(StandIn(), noise, out=tmp_path)
     with pytest.raises(EvaluationError, match=r"already holds an evaluation; resume it \(resume"):
@@ -199,7 +229,7 @@ def test_a_run_that_failed_before_its_first_fold_leaves_the_folder_free(
     noise, tmp_path, count_fits
 ):
     count_fits.failing = 1
-    with pytest.raises(RuntimeError, match="the power went"):
+    with pytest.raises(PowerCut, match="the power went"):
         evaluate(StandIn(), noise, out=tmp_path)
     assert evaluate(StandIn(C=2.0), noise, out=tmp_path).settings["model"]["C"] == 2.0
 
@@ -233,7 +263,7 @@ def test_a_finished_run_keeps_how_it_was_made(noise, tmp_path):
 def test_an_interrupted_run_of_more_seeds_is_not_finished(noise, tmp_path, count_fits):
     evaluate(Seeded(), noise, seeds=(0,), out=tmp_path)
     count_fits.failing = 6
-    with pytest.raises(RuntimeError, match="the power went"):
+    with pytest.raises(PowerCut, match="the power went"):
         evaluate(Seeded(), noise, seeds=(0, 1), out=tmp_path, resume=True)
     with pytest.raises(EvaluationError, match="holds no finished evaluation"):
         Evaluation.load(tmp_path)
