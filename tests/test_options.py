@@ -110,7 +110,7 @@ def test_the_defaults_are_the_honest_ones(calls):
     assert text.startswith("the scores")
     model, how = calls["model"][1], calls["evaluate"][1]
     assert (model["epoch_selection"], model["precision"]) == ("last", "float32")
-    assert (model["random_state"], model["recipe"]) == (0, "short")
+    assert (model["random_state"], model["recipe"]) == (0, "robust")
     assert (how["protocol"], how["seeds"]) == ("leave-one-speaker-out", (0,))
 
 

@@ -45,7 +45,9 @@ def routing(request):
 
 
 def test_steps_and_short_recipe():
-    model = make_light_sernet(duration=7.0, loss="focal", random_state=3, n_jobs=2, cache="mfcc")
+    model = make_light_sernet(
+        recipe="short", duration=7.0, loss="focal", random_state=3, n_jobs=2, cache="mfcc"
+    )
     assert list(model.named_steps) == ["mfcc", "classifier"]
     params = model.get_params()
     assert (params["mfcc__duration"], params["mfcc__n_jobs"]) == (7.0, 2)
