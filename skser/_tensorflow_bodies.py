@@ -96,30 +96,26 @@ def convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         *(tf.slice(row, (0, 0, 0, 0), size) for row in rows),
         *(tf.slice(row, (1, 0, 0, 0), size) for row in rows[:2]),
     ]
+    inputs, taps = _combine(_INPUTS, seen), _combine(_TAPS, tf.split(kernel, 3))
     products = [
-        tf.nn.conv2d(part, taps, 1, "SAME")
-        for part, taps in zip(
-            _combine(_INPUTS, seen),
-            _combine(_TAPS, tf.split(kernel, 3)),
-            strict=True,
-        )
+        tf.nn.conv2d(*pair, 1, "SAME")
+        for pair in zip(tf.unstack(inputs), tf.unstack(taps), strict=True)
     ]
-    convolved = tf.stack(_combine(_OUTPUTS, products), axis=1)
+    convolved = tf.transpose(_combine(_OUTPUTS, products), (1, 0, 2, 3, 4))
     convolved = tf.reshape(convolved, (4 * n_tiles, n, width, kernel.shape[-1]))
     return tf.slice(convolved, (0, 0, 0, 0), (height, -1, -1, -1))
 
 
-def _combine(matrix: np.ndarray, parts: list[tf.Tensor]) -> list[tf.Tensor]:
-    return [
-        tf.add_n(
-            [
-                part if weight == 1 else weight * part
-                for weight, part in zip(row, parts, strict=True)
-                if weight
-            ]
-        )
-        for row in matrix.tolist()
-    ]
+def _combine(matrix: np.ndarray, parts: list[tf.Tensor]) -> tf.Tensor:
+    """Return linear combinations of tensors of one shape, one along the first axis each.
+
+    As a product: sums of several tensors are added up in an order that depends on which of them
+    is free first, so that a seeded training would not repeat exactly.
+    """
+    stacked = tf.stack(parts)
+    flat = tf.reshape(stacked, (len(parts), -1))
+    combined = tf.matmul(tf.constant(matrix, stacked.dtype), flat)
+    return tf.reshape(combined, (len(matrix), *tf.unstack(tf.shape(stacked)[1:])))
 
 
 def _pool(images: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
