@@ -87,7 +87,9 @@ def measure(n: int, folder: Path) -> dict[str, float]:
 
     step("batches in random order", stream)
     all_batches = training.training_batches
-    training.training_batches = lambda *args: itertools.islice(all_batches(*args), _STEPS)
+    training.training_batches = lambda *args, **options: itertools.islice(
+        all_batches(*args, **options), _STEPS
+    )
     step("fit, its first steps", lambda: classifier.fit(X, labels))
     del results["time, fit, its first steps"]  # of a few rows
     return results

@@ -11,6 +11,7 @@ from sklearn.model_selection import ParameterGrid
 
 from ._store import as_json
 from ._text import some
+from .classifier import LightSERNetClassifier
 from .exceptions import EvaluationError
 from .mfcc import MFCCTransformer
 
@@ -152,6 +153,8 @@ def _make(model: BaseEstimator, params: Mapping[str, Any]) -> BaseEstimator:
     for part in (candidate, *candidate.get_params(deep=True).values()):
         if hasattr(part, "_parameter_constraints"):  # of scikit-learn's kind: not every estimator
             part._validate_params()
+        if isinstance(part, LightSERNetClassifier):
+            part._check_parameters()
         if isinstance(part, MFCCTransformer):
             clone(part).fit(
                 [np.zeros(1)]

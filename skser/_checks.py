@@ -143,6 +143,12 @@ def check_model(
             f"belongs to the protocol {SpeakerAdaptation.name}, and that protocol to such models. "
             f"Got the protocol {protocol.name}."
         )
+    if protocol.adapts and any(hasattr(part, "cv") for part in parts):
+        raise EvaluationError(
+            f"The protocol {protocol.name} takes no search: its inner splits would adapt to "
+            f"several speakers as if they were one. Got {type(model).__name__}; evaluate the "
+            "Pipeline itself."
+        )
     train = folds[0].train
     for part, speakers in mixed_speakers(model, corpus.target[train], corpus.groups[train]):
         name = type(part).__name__

@@ -1,10 +1,13 @@
 """Whether a batch fits into memory, asked before a training and not in the middle of it."""
 
+from math import prod
 from pathlib import Path
+
+import numpy as np
 
 from .augment import Augmentation
 from .exceptions import TrainingError
-from .training import MFCCs
+from .training import MFCCs, training_batches
 
 # Measured: what a training step holds at a time for each coefficient of each frame of a batch.
 _BYTES = {"float32": 1200, "bfloat16": 530}
@@ -14,7 +17,7 @@ _MEMINFO = Path("/proc/meminfo")
 def check_batch_fits(
     X: MFCCs, augment: Augmentation | None, *, batch_size: int, precision: str
 ) -> None:
-    """Check that a training step on the longest batch fits into the memory that is free.
+    """Check that a training step on the largest batch fits into the memory that is free.
 
     Parameters
     ----------
@@ -33,8 +36,12 @@ def check_batch_fits(
         If it does not, as far as the system says what is free.
     """
     free = _free_memory()
-    n_frames = (augment and augment.n_frames) or max(len(mfcc) for mfcc in X)
-    n_samples = min(batch_size, len(X))
+    if augment is not None and augment.n_frames is not None:
+        n_samples, n_frames = min(batch_size, len(X)), augment.n_frames
+    else:
+        batches = training_batches(X, np.arange(len(X)), batch_size, np.random.default_rng(0))
+        sizes = [(len(batch), min(len(X[row]) for row in batch)) for batch in batches]
+        n_samples, n_frames = max(sizes, key=prod)
     needed = n_samples * n_frames * X[0].shape[1] * _BYTES[precision]
     if free is not None and needed > free:
         raise TrainingError(

@@ -1,14 +1,17 @@
 """SpeakerStandardizer: features relative to what is usual for the person who speaks."""
 
+import warnings
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ._mfcc_input import check_mfcc
 from .augment import mean_and_scale
+from .exceptions import UnknownSpeakersWarning
 from .training import MFCCs
 
 
@@ -74,10 +77,28 @@ class SpeakerStandardizer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the features are not finite, or `groups` has another length.
+            If the features are not finite, `groups` has another length, or some are missing.
+
+        Warns
+        -----
+        UnknownSpeakersWarning
+            If the speakers are not given.
         """
         self._validate_params()
         check_consistent_length(check_mfcc(self, X, reset=True), groups)
+        if groups is None:
+            warnings.warn(
+                "SpeakerStandardizer was not told the speakers and takes all utterances as one "
+                "speaker's; pass groups= to fit (in a Pipeline without metadata routing "
+                "adaptation__groups=).",
+                UnknownSpeakersWarning,
+                stacklevel=2,
+            )
+        elif n_missing := int(pd.isna(np.asarray(groups, dtype=object)).sum()):
+            raise ValueError(
+                "SpeakerStandardizer needs the speaker of every utterance. Got "
+                f"{n_missing} 'groups' that are missing."
+            )
         return self
 
     def transform(self, X: Any) -> MFCCs:

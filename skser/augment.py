@@ -44,7 +44,8 @@ class Augmentation(BaseEstimator):
         Parameter of the Beta distribution of the weights with which two utterances, and their
         targets, are added up.
     fmin, fmax : float, default=40.0 and 7600.0
-        Edges of the lowest and the highest mel band of the MFCCs, in Hz.
+        Edges of the lowest and the highest mel band of the MFCCs, in Hz; the same as those of
+        `MFCCTransformer`.
 
     Attributes
     ----------

@@ -66,7 +66,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         Share that the moving averages of batch normalisation keep at each step. With 0.99 they
         need hundreds of steps to follow, so after a few epochs the network predicts badly.
     class_weight : dict of label to float, "balanced" or None, default=None
-        Weight of each class in the loss; `"balanced"` weighs classes inversely to their counts.
+        Weight of each class in the loss; `"balanced"` is inverse to their counts.
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
         The parallel convolutions of Body I, all three by default. Together they have 96 filters,
         however many they are.
@@ -114,8 +114,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    The defaults are the paper's; `make_light_sernet` has recipes that do better in fewer epochs.
-    The number of threads belongs to the process: TensorFlow fixes it when it starts.
+    The defaults are the paper's; `make_light_sernet` has recipes. The number of threads belongs
+    to the process: TensorFlow fixes it when it starts.
 
     Zero weights do not remove an utterance: it still counts in the statistics of its batch.
 
@@ -262,8 +262,10 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         groups: ArrayLike | None = None,
         judge: Judge | None = None,
     ) -> Self:
-        """Train the network, and keep the epoch that a judge likes best if one is given."""
+        """Train, and keep the epoch that a judge likes best if one is given."""
         go_on = self._check_parameters()
+        if not go_on:
+            self.__dict__.pop("keras_classifier_", None)  # a fit that fails leaves none behind
         X = check_mfcc(self, X, reset=not go_on)
         labels = check_labels(self, X, y, go_on=go_on)
         weight = combine_weights(self, sample_weight, X, y)
@@ -369,11 +371,9 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         """Return the network to train, and the history of its earlier fits."""
         if go_on:
             return self.keras_classifier_, self.history_
-        self.__dict__.pop("keras_classifier_", None)  # a fit that fails leaves none behind
         keras_classifier = self._make_keras_classifier(seed)
         if self.standardize:
-            layer = keras_classifier.model_.get_layer("standardization")
-            layer.set_weights(mean_and_scale(X))
+            keras_classifier.model_.get_layer("standardization").set_weights(mean_and_scale(X))
         return keras_classifier, {}
 
     def _make_keras_classifier(self, seed: int) -> "KerasClassifier":

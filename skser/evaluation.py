@@ -30,7 +30,8 @@ def evaluate(
     """Evaluate a model on speakers that it has not heard.
 
     Every split is audited before anything is trained. No score knows the speaker it is measured
-    on, unless the protocol is "published", whose results say so.
+    on, unless the protocol is "published", or "speaker-adaptation", which hears the speaker
+    without labels; the results say so.
 
     Parameters
     ----------

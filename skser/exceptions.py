@@ -57,6 +57,10 @@ class MissingClassWarning(UserWarning):
     """The training data of a fold lack an emotion that the corpus has."""
 
 
+class UnknownSpeakersWarning(UserWarning):
+    """A model that adapts to speakers was not told which utterance is whose."""
+
+
 class SmallFoldWarning(UserWarning):
     """A speaker has a single utterance, so that the speaker's own scores say little."""
 

@@ -35,7 +35,8 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
     Parameters
     ----------
     model : Pipeline or LightSERNetClassifier
-        A fitted Pipeline of `make_light_sernet`, or its classifier alone.
+        A fitted Pipeline of `make_light_sernet`, without speaker adaptation, or its classifier
+        alone.
     path : path-like
         The file, by custom `*.skser`. It is written whole or not at all.
 
@@ -146,15 +147,14 @@ def _steps_of(model: BaseEstimator) -> dict[str, BaseEstimator]:
     if {name: type(step) for name, step in steps.items()} != _STEPS:
         raise TypeError(
             "skser.save takes a LightSERNetClassifier or a Pipeline as make_light_sernet makes "
-            f"it (steps 'mfcc' and 'classifier'). Got {model!r} instead."
+            f"it without speaker adaptation (steps 'mfcc' and 'classifier'). Got {model!r} instead."
         )
     return steps
 
 
 def _json_params(name: str, step: BaseEstimator) -> dict[str, Any]:
     params = step.get_params(deep=False)
-    for name in _NOT_KEPT:
-        params.pop(name, None)
+    params = {key: value for key, value in params.items() if key not in _NOT_KEPT}
     if isinstance(params.get("random_state"), np.random.RandomState):
         params["random_state"] = None  # what it will draw next is no part of the model
     if isinstance(params.get("class_weight"), dict):

@@ -88,12 +88,8 @@ def train(
         model.optimizer.learning_rate = rate
         sums = np.zeros(2)
         for batch in training_batches(X, rows, batch_size, generator, any_length=any_length):
-            if augment is None:
-                drawn = _gather(X, batch), targets[batch]
-            else:
-                utterances = [X[row] for row in batch]
-                drawn = augment.draw(utterances, targets[batch], generator=generator)
-            of_batch = step(*drawn, sample_weight[batch])
+            mfcc, target, weight = _draw(X, targets, sample_weight, batch, augment, generator)
+            of_batch = step(mfcc, target, weight)
             sums += [float(value) * len(batch) for value in of_batch]
         logs = dict(zip(("loss", "accuracy"), (sums / len(rows)).tolist(), strict=True))
         if not np.isfinite(logs["loss"]):
@@ -109,6 +105,23 @@ def train(
         if stop:
             break
     return dict(history)
+
+
+def _draw(
+    X: MFCCs,
+    targets: NDArray[np.float32],
+    sample_weight: NDArray[np.float32],
+    batch: NDArray[np.intp],
+    augment: Augmentation | None,
+    generator: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return the MFCCs, targets and weights of a batch."""
+    if augment is None:
+        return _gather(X, batch), targets[batch], sample_weight[batch]
+    # The loss is linear in the target, so a weight can be part of it, and is mixed with it.
+    weighted = targets[batch] * sample_weight[batch][:, np.newaxis]
+    drawn = augment.draw([X[row] for row in batch], weighted, generator=generator)
+    return *drawn, np.ones(len(batch), dtype=np.float32)
 
 
 def predict(

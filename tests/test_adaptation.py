@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -11,7 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import skser
 from skser import SpeakerStandardizer, make_baseline, make_light_sernet
 from skser.datasets import make_emotional_speech
-from skser.exceptions import EvaluationError
+from skser.exceptions import EvaluationError, UnknownSpeakersWarning
 from skser.functionals import MFCCStatistics
 from skser.mfcc import MFCCTransformer
 
@@ -23,6 +24,9 @@ def expected_failures(_estimator):
     return {"check_methods_subset_invariance": reason}
 
 
+@pytest.mark.filterwarnings(
+    "ignore:SpeakerStandardizer was not told"  # the checks know no speakers
+)
 @parametrize_with_checks([SpeakerStandardizer()], expected_failed_checks=expected_failures)
 def test_passes_the_common_checks(estimator, check):
     check(estimator)
@@ -68,6 +72,17 @@ def test_does_not_change_its_input(mfcc):
     np.testing.assert_array_equal(mfcc, before)
 
 
+def test_warns_if_it_is_not_told_the_speakers(mfcc):
+    with pytest.warns(UnknownSpeakersWarning, match="takes all utterances as one speaker's"):
+        SpeakerStandardizer().fit_transform(mfcc)
+
+
+def test_refuses_missing_speakers(mfcc):
+    speakers = [None, *SPEAKERS[1:]]
+    with pytest.raises(ValueError, match="Got 1 'groups' that are missing"):
+        SpeakerStandardizer().fit(mfcc, groups=speakers)
+
+
 def test_refuses_speakers_of_another_length(mfcc):
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         SpeakerStandardizer().fit(mfcc, groups=SPEAKERS[:-1])
@@ -103,13 +118,23 @@ def test_evaluation_equals_standardising_by_hand(corpus):
     assert predictions["prediction"].tolist() == expected.tolist()
 
 
-def test_network_is_told_the_speakers(corpus):
+def test_network_is_told_the_speakers(corpus, monkeypatch):
+    told = []
+    fit = SpeakerStandardizer.fit
+
+    def spy(self, X, y=None, groups=None):
+        told.append(set(groups))
+        return fit(self, X, y, groups)
+
+    monkeypatch.setattr(SpeakerStandardizer, "fit", spy)
     model = make_light_sernet(
         recipe="robust", duration=0.5, epochs=1, paths=("spectral",), speaker_adaptation=True
     )
     assert list(model.named_steps) == ["mfcc", "adaptation", "classifier"]
     evaluation = skser.evaluate(model, corpus, protocol="speaker-adaptation")
     assert len(evaluation.predictions) == len(corpus.data)
+    speakers = set(corpus.groups)
+    assert told == [speakers - {speaker} for speaker in sorted(speakers)]
 
 
 def test_only_its_own_protocol_scores_an_adapted_model(corpus):
@@ -118,6 +143,9 @@ def test_only_its_own_protocol_scores_an_adapted_model(corpus):
         skser.evaluate(adapted, corpus)
     with pytest.raises(EvaluationError, match="Got the protocol speaker-adaptation"):
         skser.evaluate(make_baseline("mfcc_svc"), corpus, protocol="speaker-adaptation")
+    search = GridSearchCV(adapted, {"classifier__C": [0.1, 1.0]}, cv=GroupKFold(2))
+    with pytest.raises(EvaluationError, match="speaker-adaptation takes no search"):
+        skser.evaluate(search, corpus, protocol="speaker-adaptation")
 
 
 def test_clones():

@@ -73,12 +73,28 @@ def test_refuses_an_augmentation_out_of_range_before_training(mfcc, monkeypatch)
         tiny(augment="all").fit(mfcc, LABELS)
 
 
-def test_a_grid_reaches_the_augmentation(mfcc):
-    grid = {"augment__mixup": [0.0, 0.4]}
-    search = GridSearchCV(tiny(epochs=1, augment=Augmentation(n_frames=8)), grid, cv=2)
-    search.fit(mfcc, LABELS)
-    assert search.best_estimator_.augment.mixup in grid["augment__mixup"]
-    assert len(set(search.cv_results_["mean_test_score"])) <= 2
+def test_a_grid_reaches_the_augmentation(mfcc, monkeypatch):
+    drawn, draw = [], Augmentation.draw
+
+    def spy(self, *args, **kwargs):
+        drawn.append(self.mixup)
+        return draw(self, *args, **kwargs)
+
+    monkeypatch.setattr(Augmentation, "draw", spy)
+    classifier = tiny(epochs=1, batch_size=12, augment=Augmentation(n_frames=8))
+    GridSearchCV(classifier, {"augment__mixup": [0.0, 0.4]}, cv=2, refit=False).fit(mfcc, LABELS)
+    assert drawn == [0.0, 0.0, 0.4, 0.4]
+
+
+def test_what_has_no_weight_teaches_nothing_through_a_mixture(mfcc):
+    weight = np.repeat([0.0, 1.0], [6, 18])
+    other = np.concatenate([LABELS[1:6], LABELS[:1], LABELS[6:]])
+    augment = Augmentation(n_frames=12, mixup=1.0)
+    first, second = (
+        tiny(augment=augment, learning_rate=1e-2).fit(mfcc, labels, sample_weight=weight)
+        for labels in (LABELS, other)
+    )
+    np.testing.assert_allclose(first.predict_proba(mfcc), second.predict_proba(mfcc), atol=1e-6)
 
 
 def test_two_models_share_no_augmentation():

@@ -56,7 +56,7 @@ def test_a_grid_is_written_as_json():
     [
         ({"classifier__los": ["focal"]}, r"Got 'classifier__los'; did you mean classifier__loss\?"),
         ({"loss": ["focal"]}, r"Got 'loss'; did you mean classifier__loss\?"),
-        ({"nothing": [1]}, r"Got 'nothing'; there are classifier, classifier__batch_size, "),
+        ({"nothing": [1]}, r"Got 'nothing'; there are classifier, classifier__augment, "),
         (
             {"classifier__random_state": [0, 1]},
             r"must not have seeds\. Got 'classifier__random_state'",

@@ -63,6 +63,15 @@ def test_all_common_checks_run():
     assert len(checks) >= 60
 
 
+def test_a_fit_that_fails_leaves_no_earlier_network_behind(mfcc):
+    X, y = mfcc
+    classifier = tiny(epoch_selection="inner").fit(X, y, groups=np.tile(["a", "b", "c"], 10))
+    with pytest.raises(ValueError, match="sets speakers aside inside fit, so fit needs them"):
+        classifier.fit(X, np.roll(y, 1))
+    with pytest.raises(NotFittedError):
+        classifier.predict(X)
+
+
 def test_is_a_classifier_so_integer_cv_stratifies(mfcc):
     assert is_classifier(LightSERNetClassifier())
     cv = check_cv(3, mfcc[1], classifier=is_classifier(LightSERNetClassifier()))

@@ -52,6 +52,14 @@ def test_knows_what_fits(mfcc, meminfo, batch_size, augment, precision, fits):
                 check_batch_fits(X, augment, batch_size=batch_size, precision=precision)
 
 
+def test_counts_the_batches_that_will_be_made(meminfo):
+    """A long utterance does not share a batch with short ones."""
+    X = [np.zeros((n_frames, 40), np.float32) for n_frames in [10] * 99 + [2000]]
+    check_batch_fits(X, None, batch_size=32, precision="float32")
+    with pytest.raises(TrainingError, match="step on 1 utterances of 3000 frames"):
+        check_batch_fits([*X, np.zeros((3000, 40))], None, batch_size=32, precision="float32")
+
+
 @pytest.mark.parametrize("content", [None, "MemTotal: 1 kB\n"])
 def test_trusts_the_user_where_the_system_is_silent(mfcc, meminfo, content):
     meminfo.unlink() if content is None else meminfo.write_text(content)

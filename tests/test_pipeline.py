@@ -137,7 +137,7 @@ def test_halving_search(corpus, model, resource, resources):
         max_resources=resources[1],
         factor=2,
         cv=LeaveOneGroupOut(),
-        scoring="balanced_accuracy",
+        scoring="accuracy",
         error_score="raise",
         refit=False,
         random_state=0,

@@ -137,7 +137,8 @@ def test_after_epoch_hears_adds_and_stops():
 def test_some_rows_are_trained_on_as_if_there_were_no_others(kind):
     generator, rows = np.random.default_rng(0), np.array([17, 2, 5, 11, 0, 8, 3])
     X = generator.normal(size=(20, 12, 8)).astype(np.float32)
-    y, weight = generator.integers(3, size=20), generator.uniform(size=20).astype(np.float32)
+    y = np.eye(3, dtype=np.float32)[generator.integers(3, size=20)]
+    weight = generator.uniform(size=20).astype(np.float32)
     settings = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-3, "schedule": None}
     among, alone = compiled(), compiled()
     train(among, kind(X), y, weight, rows=rows, generator=np.random.default_rng(1), **settings)
