@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -28,10 +29,9 @@ ONE_THREAD = dict.fromkeys(
 )
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """A client of a scheduler, and the processes of two workers."""
-    folder = tmp_path_factory.mktemp("cluster")
+@contextmanager
+def start_cluster(folder):
+    """Give a client, and the processes of its scheduler and of two workers."""
     known = folder / "scheduler.json"
     paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(paths)}
@@ -54,6 +54,12 @@ def cluster(tmp_path_factory):
             for process in reversed(processes):
                 process.kill()
                 process.wait()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with start_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
 
 
 # --- no cluster ------------------------------------------------------------------------------
@@ -166,24 +172,25 @@ class Slow(StandIn):
         return super().fit(X, y)
 
 
-def test_a_search_resumes_after_its_scheduler_was_lost(cluster, noise, tmp_path):
-    def folds():
-        return list(tmp_path.glob("candidates/*/folds/*/*.json"))
+def test_a_search_resumes_after_its_scheduler_was_lost(noise, tmp_path_factory):
+    out = tmp_path_factory.mktemp("search")
 
-    def kill():
+    def folds():
+        return list(out.glob("candidates/*/folds/*/*.json"))
+
+    def kill(process):
         while not folds():
             time.sleep(0.05)
-        cluster.scheduler.kill()
+        process.kill()
 
-    killer = Thread(target=kill, daemon=True)
-    killer.start()
     grid = {"C": [0.1, 1.0]}
-    with (
-        pytest.raises(EvaluationError, match=r"scheduler of the cluster was lost\. Finished folds"),
-        parallel_config(backend="dask"),
-    ):
-        search(Slow(), noise, grid, out=tmp_path)
-    killer.join()
+    with start_cluster(tmp_path_factory.mktemp("lost")) as cluster:
+        Thread(target=kill, args=[cluster.scheduler], daemon=True).start()
+        with (
+            pytest.raises(EvaluationError, match=r"scheduler of the cluster was lost\. Finished"),
+            parallel_config(backend="dask"),
+        ):
+            search(Slow(), noise, grid, out=out)
     assert 0 < len(folds()) < 2 * 4
-    resumed = search(Slow(), noise, grid, out=tmp_path, resume=True)
+    resumed = search(Slow(), noise, grid, out=out, resume=True)
     pd.testing.assert_frame_equal(resumed.results, search(StandIn(), noise, grid).results)
