@@ -1,16 +1,18 @@
 """Train and test fold after fold, in one process or in several."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from traceback import format_exc
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import cpu_count, effective_n_jobs
+from joblib.parallel import BACKENDS, get_active_backend
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 from sklearn.utils.parallel import Parallel, delayed  # hand on scikit-learn's configuration
@@ -20,7 +22,6 @@ from ._predictions import find_network, predict_fold, take_utterances, with_seed
 from ._process import start_keras
 from ._protocol import Fold
 from ._speakers import speaker_params
-from ._store import FoldStore
 from .callbacks import listen_to_epochs
 from .exceptions import EvaluationError
 
@@ -38,11 +39,10 @@ class Job(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A job of one of several models, and where its result is written."""
+    """A job of one of several models."""
 
     model: BaseEstimator
     job: Job
-    store: FoldStore | None
 
 
 class Failure(NamedTuple):
@@ -62,7 +62,9 @@ def run_tasks(
     keep_going: bool,
     listener: IndexedListener | None = None,
 ) -> Iterator[tuple[int, dict | Failure]]:
-    """Train and test fold after fold, in this process or in several.
+    """Train and test fold after fold, in this process, in several, or on a cluster.
+
+    Inside `joblib.parallel_config(backend="dask")` the workers of the cluster train.
 
     Parameters
     ----------
@@ -75,7 +77,8 @@ def run_tasks(
     n_jobs : int or None
         Number of trainings at a time.
     n_threads : int or None
-        Number of TensorFlow threads of each process; None shares the processors evenly.
+        Number of TensorFlow threads of each process; None shares the processors evenly. Workers
+        of a cluster have a number of their own.
     keep_going : bool
         Whether a training that fails leaves the others alone.
     listener : callable or None, default=None
@@ -91,7 +94,7 @@ def run_tasks(
     Raises
     ------
     EvaluationError
-        If a process is killed.
+        If a process of this machine is killed, or the cluster's scheduler is lost.
     """
     n_workers = min(effective_n_jobs(n_jobs), len(tasks))
     run = partial(_run_task, corpus, caveat=caveat, keep_going=keep_going)
@@ -102,16 +105,12 @@ def run_tasks(
                 result = run(index, task)
             yield result
         return
-    n_threads = n_threads or max(1, cpu_count() // n_workers)
-    parallel = Parallel(
-        n_jobs=n_workers,
-        backend="loky",
-        return_as="generator_unordered",
-        batch_size=1,
+    how: dict[str, Any] = {}
+    if not isinstance(get_active_backend()[0], BACKENDS.get("dask", ())):
+        n_threads = n_threads or max(1, cpu_count() // n_workers)
         # Workers that another call left behind have started with their number of threads.
-        initializer=start_keras,
-        initargs=(n_threads,),
-    )
+        how = {"backend": "loky", "initializer": start_keras, "initargs": (n_threads,)}
+    parallel = Parallel(n_jobs=n_workers, return_as="generator_unordered", batch_size=1, **how)
     try:
         with relayed_epochs(listener) if listener else nullcontext() as folder:
             calls = (delayed(run)(index, task, folder) for index, task in enumerate(tasks))
@@ -120,6 +119,11 @@ def run_tasks(
         raise EvaluationError(
             "A process that trained a fold was killed, perhaps for want of memory. Finished folds "
             "are kept if there is a folder; resume with fewer processes (n_jobs, --jobs)."
+        ) from error
+    except CancelledError as error:
+        raise EvaluationError(
+            "The scheduler of the cluster was lost. Finished folds are kept if there is a folder; "
+            "resume (resume=True) once a scheduler is there."
         ) from error
 
 
@@ -140,8 +144,6 @@ def _run_task(
         if not keep_going:
             raise
         return index, Failure(f"{type(error).__name__}: {error}", format_exc())
-    if task.store is not None:
-        task.store.write(task.job.key, result)
     return index, result
 
 

@@ -215,10 +215,10 @@ def run_all(
     Raises
     ------
     EvaluationError
-        If a process is killed.
+        If a process is killed, or the cluster's scheduler is lost.
     """
     owners = [(run, job) for run in runs for job in run.todo]
-    tasks = [Task(run.model, job, run.store) for run, job in owners]
+    tasks = [Task(run.model, job) for run, job in owners]
     for run in runs:
         if run.store:
             run.store.start()
@@ -245,6 +245,8 @@ def run_all(
                     stacklevel=3,
                 )
             else:
+                if run.store:
+                    run.store.write(job.key, result)
                 run.finished[job.key] = result
             if bar:
                 bar.finish_fold(index)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed
+from joblib.parallel import get_active_backend
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import gen_even_slices
@@ -141,8 +142,10 @@ def compute_each(
         visit_rows(taken, part, wait=True)
         return part
 
-    n_jobs = min(effective_n_jobs(n_jobs), len(utterances))
-    parts = Parallel(n_jobs=n_jobs, prefer="threads")(
+    # Threads even if the caller has chosen other processes by parallel_config: they all fill `out`.
+    backend, default = get_active_backend(require="sharedmem")
+    n_jobs = min(backend.effective_n_jobs(default if n_jobs is None else n_jobs), len(utterances))
+    parts = Parallel(n_jobs=n_jobs, require="sharedmem")(
         delayed(visit_part)(range(len(utterances))[rows])
         for rows in gen_even_slices(len(utterances), n_jobs)
     )

@@ -52,7 +52,8 @@ def evaluate(
         Go on with the folds that `out` holds; their settings must be the same. The seeds of the
         run are kept, and those of `seeds` that it lacks are added.
     n_jobs : int or None, default=None
-        Number of folds that are trained at a time, each in a process of its own.
+        Number of folds that are trained at a time, each in a process of its own. Inside
+        `joblib.parallel_config(backend="dask")` all workers of the cluster train.
     n_threads : int or None, default=None
         Number of TensorFlow threads of each of these processes; None shares the processors
         evenly. Without parallel folds the number belongs to the caller's process.

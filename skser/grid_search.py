@@ -64,7 +64,7 @@ def search(
         added.
     n_jobs : int or None, default=None
         Number of folds that are trained at a time, of whichever candidates, each in a process of
-        its own.
+        its own. Inside `joblib.parallel_config(backend="dask")` all workers of the cluster train.
     n_threads : int or None, default=None
         Number of TensorFlow threads of each of these processes; None shares the processors
         evenly.

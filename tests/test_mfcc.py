@@ -12,6 +12,7 @@ import threadpoolctl
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from joblib import parallel_config
 from scipy import fft
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
@@ -134,6 +135,16 @@ def test_a_quiet_row_does_not_hear_a_loud_one():
 @pytest.mark.parametrize("n_jobs", [2, 3, -1])
 def test_threads_change_nothing(recordings, recordings_mfcc, n_jobs):
     mfcc = MFCCTransformer(n_jobs=n_jobs).fit_transform(recordings)
+    np.testing.assert_array_equal(mfcc, recordings_mfcc)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
+def test_a_backend_for_what_is_around_it_changes_nothing(
+    recordings, recordings_mfcc, backend, n_jobs
+):
+    with parallel_config(backend=backend, n_jobs=2):
+        mfcc = MFCCTransformer(n_jobs=n_jobs).fit_transform(recordings)
     np.testing.assert_array_equal(mfcc, recordings_mfcc)
 
 
