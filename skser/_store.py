@@ -21,7 +21,8 @@ from .exceptions import EvaluationError
 
 # What changes how a run goes, and not what comes out of it.
 _NEUTRAL_PARAMS = ("n_jobs", "verbose", "cache", "memory_map")
-_NEUTRAL_SETTINGS = ("processors", "seeds", "command")  # each fold says its seed
+# Each fold says its seed; "search" is a name for parameters, which are compared themselves.
+_NEUTRAL_SETTINGS = ("processors", "seeds", "command", "search")
 
 
 _RESULT_FILES = (
