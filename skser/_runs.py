@@ -20,7 +20,7 @@ from ._protocol import Fold, Protocol
 from ._store import FoldStore, as_json, describe_corpus, describe_model
 from .audit import corpus_column
 from .callbacks import FoldBar, show_estimate
-from .exceptions import FailedFoldWarning
+from .exceptions import FailedFoldWarning, TrainingError
 from .functionals import FunctionalsTransformer
 from .results import Evaluation
 
@@ -175,7 +175,7 @@ def announce(runs: Sequence[Run], corpus: Bunch) -> None:
     for run in waiting:
         try:
             seconds.append(estimate_seconds(run.model, corpus, run.todo))
-        except Exception:  # it is reported once the fold fails
+        except (TrainingError, MemoryError):  # it is reported once the fold fails
             seconds.append(None)
     known = [number for number in seconds if number is not None]
     if waiting:
