@@ -137,11 +137,16 @@ def check_model(
             f"baseline or search. Got {type(model).__name__} instead."
         )
     parts = [model, *model.get_params(deep=True).values()]
-    if any(isinstance(part, SpeakerStandardizer) for part in parts) != protocol.adapts:
+    adapts = any(isinstance(part, SpeakerStandardizer) for part in parts)
+    if adapts and not protocol.adapts:
         raise EvaluationError(
-            "A model with a SpeakerStandardizer hears the test speaker before it predicts, so it "
-            f"belongs to the protocol {SpeakerAdaptation.name}, and that protocol to such models. "
-            f"Got the protocol {protocol.name}."
+            "The model has a SpeakerStandardizer, so it hears the test speaker before it predicts; "
+            f"evaluate it with protocol='{SpeakerAdaptation.name}'. Got {protocol.name!r}."
+        )
+    if protocol.adapts and not adapts:
+        raise EvaluationError(
+            f"The protocol {protocol.name} is for models that adapt, and this one has no "
+            "SpeakerStandardizer; make it with speaker_adaptation=True, or take another protocol."
         )
     if protocol.adapts and any(hasattr(part, "cv") for part in parts):
         raise EvaluationError(

@@ -1,6 +1,7 @@
 """The start of Keras in a process of our own: the command line and the workers of folds."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -22,7 +23,7 @@ def start_keras(n_threads: int | None = None) -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _no_stderr():
-        if find_spec("opensmile"):
+        if "tensorflow" not in sys.modules and find_spec("opensmile"):
             import opensmile  # noqa: F401 - loaded after TensorFlow, its library crashes the process
         import keras
     if n_threads is not None and keras.backend.backend() == "tensorflow":

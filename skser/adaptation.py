@@ -90,7 +90,7 @@ class SpeakerStandardizer(TransformerMixin, BaseEstimator):
             warnings.warn(
                 "SpeakerStandardizer was not told the speakers and takes all utterances as one "
                 "speaker's; pass groups= to fit (in a Pipeline without metadata routing "
-                "adaptation__groups=).",
+                "the name of the step and __groups=).",
                 UnknownSpeakersWarning,
                 stacklevel=2,
             )
