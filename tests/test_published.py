@@ -30,7 +30,7 @@ def speech():
 
 def make_model(**params):
     params = {"epochs": N_EPOCHS, "learning_rate": 3e-4, "learning_rate_schedule": None} | params
-    return make_light_sernet(duration=0.25, batch_size=8, random_state=0, **params)
+    return make_light_sernet(recipe="short", duration=0.25, batch_size=8, random_state=0, **params)
 
 
 @pytest.fixture(scope="module")
