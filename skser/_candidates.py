@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import ParameterGrid
 
+from ._parts import parts_of
 from ._store import as_json
 from ._text import some
 from .classifier import LightSERNetClassifier
@@ -150,15 +150,11 @@ def _make(model: BaseEstimator, params: Mapping[str, Any]) -> BaseEstimator:
         candidate = clone(model).set_params(**{k: clone(v, safe=False) for k, v in params.items()})
     except (ValueError, AttributeError) as error:
         raise _unknown(model, params) or error from error
-    for part in (candidate, *candidate.get_params(deep=True).values()):
-        if hasattr(part, "_parameter_constraints"):  # of scikit-learn's kind: not every estimator
+    for part in parts_of(candidate):
+        if isinstance(part, LightSERNetClassifier | MFCCTransformer):
+            part._check_parameters()  # also what depends on several of them
+        elif hasattr(part, "_parameter_constraints"):  # of scikit-learn's kind: not every estimator
             part._validate_params()
-        if isinstance(part, LightSERNetClassifier):
-            part._check_parameters()
-        if isinstance(part, MFCCTransformer):
-            clone(part).fit(
-                [np.zeros(1)]
-            )  # checks what depends on several parameters; learns nothing
     return candidate
 
 

@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length
 
 from ._inner_splits import mixed_speakers
+from ._parts import parts_of
 from ._predictions import find_network, seed_params
 from ._protocol import Fold, Protocol
 from ._text import some
@@ -136,7 +137,7 @@ def check_model(
             "that has epochs: LightSERNetClassifier or a Pipeline that ends in it, and no "
             f"baseline or search. Got {type(model).__name__} instead."
         )
-    parts = [model, *model.get_params(deep=True).values()]
+    parts = parts_of(model)
     adapts = any(isinstance(part, SpeakerStandardizer) for part in parts)
     if adapts and not protocol.adapts:
         raise EvaluationError(

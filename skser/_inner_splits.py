@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import check_cv
 
+from ._parts import parts_of
+
 _MAX_SPLITS = 100
 
 
@@ -35,7 +37,7 @@ def mixed_speakers(
     speakers : ndarray of shape (n_speakers,)
         Those who stand on both sides of one of its splits.
     """
-    parts = {id(part): part for part in (model, *model.get_params(deep=True).values())}
+    parts = {id(part): part for part in parts_of(model)}
     for part in parts.values():
         if hasattr(part, "cv") and hasattr(part, "estimator"):
             for train, test in _split(part, y, groups):

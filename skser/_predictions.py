@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 from ._mfcc_input import check_mfcc
+from ._parts import parts_of
 from ._protocol import Fold
 from ._speakers import speaker_params
 from .classifier import LightSERNetClassifier
@@ -124,8 +125,7 @@ def holds_network(model: BaseEstimator) -> bool:
     holds : bool
         Whether Keras will be needed.
     """
-    parts = [model, *model.get_params(deep=True).values()]
-    return any(isinstance(part, LightSERNetClassifier) for part in parts)
+    return any(isinstance(part, LightSERNetClassifier) for part in parts_of(model))
 
 
 def take_utterances(

@@ -15,6 +15,7 @@ from sklearn.utils import Bunch
 from ._assembly import assemble
 from ._environment import describe_backend, describe_command, describe_processors, describe_versions
 from ._folds import Failure, Job, Task, estimate_seconds, run_tasks
+from ._parts import parts_of
 from ._predictions import find_network, holds_network
 from ._protocol import Fold, Protocol
 from ._store import FoldStore, as_json, describe_corpus, describe_model
@@ -304,8 +305,8 @@ def describe_run(
 
 def _needed_packages(model: BaseEstimator) -> list[str]:
     """Name the optional packages that the features of a model are computed by."""
-    parts = [model, *model.get_params(deep=True).values()]
-    return ["opensmile"] if any(isinstance(p, FunctionalsTransformer) for p in parts) else []
+    needed = any(isinstance(part, FunctionalsTransformer) for part in parts_of(model))
+    return ["opensmile"] if needed else []
 
 
 def _describe_protocol(protocol: Protocol) -> dict[str, Any]:

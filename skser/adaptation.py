@@ -84,22 +84,28 @@ class SpeakerStandardizer(TransformerMixin, BaseEstimator):
         UnknownSpeakersWarning
             If the speakers are not given.
         """
+        self._check(X, groups)
+        return self
+
+    def _check(self, X: Any, groups: ArrayLike | None) -> MFCCs:
+        """Check the parameters, the features and the speakers, and return the features."""
         self._validate_params()
-        check_consistent_length(check_mfcc(self, X, reset=True), groups)
+        checked = check_mfcc(self, X, reset=True)
+        check_consistent_length(checked, groups)
         if groups is None:
             warnings.warn(
                 "SpeakerStandardizer was not told the speakers and takes all utterances as one "
                 "speaker's; pass groups= to fit (in a Pipeline without metadata routing "
                 "the name of the step and __groups=).",
                 UnknownSpeakersWarning,
-                stacklevel=2,
+                stacklevel=3,  # who called fit or fit_transform
             )
         elif n_missing := int(pd.isna(np.asarray(groups, dtype=object)).sum()):
             raise ValueError(
                 "SpeakerStandardizer needs the speaker of every utterance. Got "
                 f"{n_missing} 'groups' that are missing."
             )
-        return self
+        return checked
 
     def transform(self, X: Any) -> MFCCs:
         """Standardise the utterances of one speaker.
@@ -124,7 +130,7 @@ class SpeakerStandardizer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return _like(X, self._standardize(check_mfcc(self, X, reset=False)))
 
-    def fit_transform(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> MFCCs:
+    def fit_transform(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> MFCCs:  # noqa: ARG002 - scikit-learn's signature
         """Standardise the utterances of each speaker.
 
         Parameters
@@ -146,7 +152,7 @@ class SpeakerStandardizer(TransformerMixin, BaseEstimator):
         ValueError
             If the features are not finite, or `groups` has another length.
         """
-        checked = check_mfcc(self.fit(X, y, groups), X, reset=False)
+        checked = self._check(X, groups)
         if groups is None:
             return _like(X, self._standardize(checked))
         speakers = np.asarray(groups)

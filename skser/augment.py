@@ -275,15 +275,18 @@ def _warps(vocal_tract: float, n_mfcc: int, fmin: float, fmax: float) -> NDArray
     Each is an inverse cosine transform to a spectrum over the mel axis that is read at warped
     frequencies, and the cosine transform back.
     """
+    from librosa import hz_to_mel, mel_to_hz
+
     factors = np.exp(np.linspace(-1, 1, _N_WARPS) * np.log1p(vocal_tract))
     places = (np.arange(_N_MELS) + 0.5) / _N_MELS
     orders = np.arange(n_mfcc)
     forward = np.cos(np.pi * np.outer(places, orders))
-    lowest, highest = _mel(np.array([fmin, fmax]))
-    frequencies = _hz(lowest + places * (highest - lowest))
+    lowest, highest = hz_to_mel(np.array([fmin, fmax]), htk=True)
+    frequencies = mel_to_hz(lowest + places * (highest - lowest), htk=True)
     warps = np.empty((_N_WARPS, n_mfcc, n_mfcc), dtype=np.float32)
     for index, factor in enumerate(factors):
-        warped = (_mel(_warp(frequencies, factor, fmin, fmax)) - lowest) / (highest - lowest)
+        warped = hz_to_mel(_warp(frequencies, factor, fmin, fmax), htk=True)
+        warped = (warped - lowest) / (highest - lowest)
         inverse = np.cos(np.pi * np.outer(warped, orders)) * 2 / _N_MELS
         inverse[:, 0] /= 2
         warps[index] = inverse.T @ forward
@@ -297,12 +300,3 @@ def _warp(
     bend = _LINEAR_SHARE * fmax / max(factor, 1)
     above = fmax - (fmax - factor * bend) * (fmax - frequencies) / (fmax - bend)
     return np.clip(np.where(frequencies <= bend, factor * frequencies, above), fmin, fmax)
-
-
-def _mel(frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return HTK mels."""
-    return 2595 * np.log10(1 + frequencies / 700)
-
-
-def _hz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 700 * (10 ** (mels / 2595) - 1)

@@ -88,8 +88,7 @@ def train(
         model.optimizer.learning_rate = rate
         sums = np.zeros(2)
         for batch in training_batches(X, rows, batch_size, generator, any_length=any_length):
-            mfcc, target, weight = _draw(X, targets, sample_weight, batch, augment, generator)
-            of_batch = step(mfcc, target, weight)
+            of_batch = step(*_draw(X, targets, sample_weight, batch, augment, generator))
             sums += [float(value) * len(batch) for value in of_batch]
         logs = dict(zip(("loss", "accuracy"), (sums / len(rows)).tolist(), strict=True))
         if not np.isfinite(logs["loss"]):

@@ -120,13 +120,13 @@ def test_evaluation_equals_standardising_by_hand(corpus):
 
 def test_network_is_told_the_speakers(corpus, monkeypatch):
     told = []
-    fit = SpeakerStandardizer.fit
+    fit_transform = SpeakerStandardizer.fit_transform
 
     def spy(self, X, y=None, groups=None):
         told.append(set(groups))
-        return fit(self, X, y, groups)
+        return fit_transform(self, X, y, groups)
 
-    monkeypatch.setattr(SpeakerStandardizer, "fit", spy)
+    monkeypatch.setattr(SpeakerStandardizer, "fit_transform", spy)
     model = make_light_sernet(
         recipe="robust", duration=0.5, epochs=1, paths=("spectral",), speaker_adaptation=True
     )

@@ -39,7 +39,7 @@ def test_what_is_not_kept_leaves_nothing(tmp_path):
 def test_a_full_disk_is_named(tmp_path):
     file = ArrayFile(tmp_path, (2, 3))
     file._file.close()
-    file._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
+    file._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - discard closes it
     with pytest.raises(CacheError, match=rf"'{tmp_path}' cannot be written to: No space left"):
         file[0] = np.ones(3, np.float32)
     file.discard()

@@ -101,9 +101,9 @@ def test_an_array_is_mapped(store):
 
 
 def test_an_array_that_fails_leaves_nothing(store):
-    with pytest.raises(ZeroDivisionError), store.new_array((2, 5, 4)) as file:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), store.new_array((2, 5, 4)) as file:  # noqa: PT012 - what fails is the block
         file[0] = FEATURES
-        1 / 0  # noqa: B018
+        1 / 0  # noqa: B018 - fails
     assert store.measure()[0] == {"entries": 0, "names": 0, "arrays": 0}
     assert [path for path in (store.folder / "arrays").rglob("*") if path.is_file()] == []
 
