@@ -1,14 +1,7 @@
-"""What only TensorFlow can do: fused kernels, one graph for all shapes, threads.
-
-Keras traces its graphs anew for each new shape, which takes longer than a short training.
-"""
-
-from collections.abc import Callable
+"""What only TensorFlow can do: fused kernels, threads, a count of operations."""
 
 import keras
 import tensorflow as tf
-
-from ._tensorflow_bodies import predict_in_training
 
 
 @keras.saving.register_keras_serializable(package="skser")
@@ -73,68 +66,6 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     def _learn(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + value * (1 - self.momentum))
-
-
-def forward(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return the network's prediction as one graph for utterances of all lengths and numbers.
-
-    Parameters
-    ----------
-    network : keras.Model
-        The network.
-
-    Returns
-    -------
-    predict : callable
-        From MFCCs of shape (n_samples, n_frames, n_mfcc) to probabilities.
-    """
-    if not hasattr(network, "_skser_forward"):
-        signature = [tf.TensorSpec(network.input_shape, tf.float32)]
-        graph = tf.function(lambda mfcc: network(mfcc, training=False), signature)
-        network._skser_forward = graph.get_concrete_function()  # freed with the network
-    return lambda mfcc: network._skser_forward(tf.convert_to_tensor(mfcc))
-
-
-def train_step(network: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Return one step of training as one graph for utterances of all lengths and numbers.
-
-    Parameters
-    ----------
-    network : keras.Model
-        The compiled network.
-
-    Returns
-    -------
-    step : callable
-        From MFCCs, targets of shape (n_samples, n_classes) and weights of a batch to its loss and
-        its accuracy.
-    """
-    if not hasattr(network, "_skser_train_step"):
-        network.optimizer.build(network.trainable_variables)
-        standardize = keras.Model(network.input, network.get_layer("one_channel").input)
-        signature = [
-            tf.TensorSpec(network.input_shape, tf.float32),
-            tf.TensorSpec((None, network.output_shape[-1]), tf.float32),
-            tf.TensorSpec((None,), tf.float32),
-        ]
-
-        def step(mfcc: tf.Tensor, target: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            with tf.GradientTape() as tape:
-                predicted = predict_in_training(network, standardize(mfcc))
-                loss = network.compute_loss(mfcc, target, predicted, weight)
-            gradients = tape.gradient(
-                loss,
-                [variable.value for variable in network.trainable_variables],
-                # of the biases in Body I, which normalisation takes away
-                unconnected_gradients=tf.UnconnectedGradients.ZERO,
-            )
-            network.optimizer.apply(gradients, network.trainable_variables)
-            right = tf.argmax(predicted, axis=-1) == tf.argmax(target, axis=-1)
-            return loss, tf.reduce_mean(tf.cast(right, tf.float32))
-
-        graph = tf.function(step, signature, autograph=False)
-        network._skser_train_step = graph.get_concrete_function()
-    return lambda *batch: network._skser_train_step(*map(tf.convert_to_tensor, batch))
 
 
 def set_threads(n_threads: int) -> None:

@@ -219,7 +219,7 @@ def _train_step(model: "keras.Model") -> Callable:
     import keras
 
     if keras.backend.backend() == "tensorflow":
-        from ._tensorflow import train_step
+        from ._tensorflow_graphs import train_step
 
         return train_step(model)
     return model.train_on_batch
@@ -230,7 +230,7 @@ def _forward(model: "keras.Model") -> Callable:
     import keras
 
     if keras.backend.backend() == "tensorflow":
-        from ._tensorflow import forward
+        from ._tensorflow_graphs import forward
 
         return forward(model)
     return model.predict_on_batch
