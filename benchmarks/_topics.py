@@ -5,7 +5,10 @@ from pathlib import Path
 
 from ._paired import Row
 
-TOPICS = ("features", "opensmile", "prediction", "training", "start", "ceilings", "memory")
+TOPICS = (
+    *("features", "opensmile", "prediction", "training", "start", "ceilings"),
+    *("memory", "workers"),  # these take minutes
+)
 
 
 def run_topic(topic: str, root: Path | None, repeats: int, n_files: int) -> list[Row]:

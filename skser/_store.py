@@ -55,9 +55,12 @@ def read_settings(
     Raises
     ------
     EvaluationError
-        If the folder holds a run and `resume` is False, or one with other settings.
+        If the folder holds a run and `resume` is False, one with other settings, or files of
+        something else that a run would replace, or if it is a file.
     """
     path = Path(folder, "settings.json")
+    if Path(folder).exists() and not Path(folder).is_dir():
+        raise EvaluationError(f"'{folder}' is a file; give a folder for the results.")
     # The folder of a run that failed before its first fold is free.
     holds_folds = any(any(Path(folder).glob(pattern)) for pattern in _FOLDS)
     if path.exists() and (resume or holds_folds):
@@ -73,6 +76,11 @@ def read_settings(
         raise EvaluationError(
             f"The folder '{folder}' holds folds, but no settings.json that says what they "
             "were made with; give another folder."
+        )
+    foreign = [name for name in _RESULT_FILES if Path(folder, name).exists()]
+    if foreign and not path.exists():  # a run would remove them
+        raise EvaluationError(
+            f"The folder '{folder}' holds {some(foreign)} of something else; give another folder."
         )
     return {}
 

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ._mfcc_input import check_mfcc
-from .augment import mean_and_scale
+from ._moments import mean_and_scale
 from .exceptions import UnknownSpeakersWarning
 from .training import MFCCs
 

@@ -10,6 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from ._moments import mean_and_scale
+
 _N_WARPS = 33  # factors that a vocal-tract length is drawn from
 _N_MELS = 128  # points of the mel axis that a warp is computed on
 _LINEAR_SHARE = 0.85  # of the spectrum is warped linearly, the rest leads to its unmoved end
@@ -208,26 +210,6 @@ class Augmentation(BaseEstimator):
         coefficients = _draw_spans(n, n_mfcc, self.mask_coefficients, generator)
         masked = frames[:, :, np.newaxis] | coefficients[:, np.newaxis, :]
         np.copyto(mfcc, self.mean_, where=masked)
-
-
-def mean_and_scale(X: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Compute the mean and the standard deviation of each coefficient over all frames.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
-        MFCCs.
-
-    Returns
-    -------
-    mean, scale : ndarray of shape (n_mfcc,), dtype float32
-        The scale is 1 where a coefficient never changes.
-    """
-    n_frames = sum(len(mfcc) for mfcc in X)
-    mean = sum(mfcc.sum(axis=0, dtype=np.float64) for mfcc in X) / n_frames
-    variance = sum(((mfcc - mean) ** 2).sum(axis=0) for mfcc in X) / n_frames
-    scale = np.where(variance > 0, np.sqrt(variance), 1)
-    return mean.astype(np.float32), scale.astype(np.float32)
 
 
 def _section(

@@ -13,11 +13,12 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ._memory import check_batch_fits
 from ._mfcc_input import check_mfcc
+from ._moments import mean_and_scale
 from ._paths import PATHS, check_paths
 from ._process import start_keras
 from ._targets import check_labels, combine_weights, make_targets
 from ._warm_start import History, check_same_network, check_same_speakers, join_histories
-from .augment import Augmentation, mean_and_scale
+from .augment import Augmentation
 from .callbacks import epoch_bar
 from .epochs import BestEpoch, Judge, set_aside
 from .training import MFCCs, predict, train
@@ -61,15 +62,14 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     augment : Augmentation or None, default=None
         Random changes of the utterances, drawn anew for each batch.
     standardize : bool, default=False
-        Whether the network standardises each coefficient. MFCCs that are not clipped need it.
+        Whether the network standardises the coefficients. MFCCs that are not clipped need it.
     batch_norm_momentum : float, default=0.99
         Share that the moving averages of batch normalisation keep at each step. With 0.99 they
         need hundreds of steps to follow, so after a few epochs the network predicts badly.
     class_weight : dict of label to float, "balanced" or None, default=None
         Weight of each class in the loss; `"balanced"` is inverse to their counts.
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
-        The parallel convolutions of Body I, all three by default. Together they have 96 filters,
-        however many they are.
+        The parallel convolutions of Body I, by default all three; they have 96 filters in all.
     precision : {"float32", "bfloat16"}, default="float32"
         Number format that the convolutions compute in. With `"bfloat16"` (mixed precision) what
         passes between the layers has 8 significant bits; the weights, the statistics of the
@@ -78,8 +78,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         processors with bfloat16 instructions (AVX512-BF16, AMX, Arm BF16), and slower on others.
     epoch_selection : {"last", "inner"}, default="last"
         Which epoch's weights are kept. `"inner"` sets some of the training speakers aside, which
-        `fit` must be told as `groups`, trains on the others, and keeps the epoch with the best
-        unweighted average recall on those set aside (of several, the last one).
+        `fit` must be told as `groups`, and keeps the last epoch with the best UAR on those.
     validation_fraction : float, default=0.2
         Share of the training speakers that `"inner"` sets aside; at least one is.
     patience : int or None, default=None

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from . import _cache_cli, _reproduce_cli, _search_cli
+from ._files import replaced_file
 from ._from_options import load_corpus, make_baseline, make_model, use_cache
 from ._options import (
     BaselineOption,
@@ -268,7 +269,7 @@ def features(
     names = [str(file) for file in files]
     with messages.status(f"Computing the MFCCs of {len(files)} recording(s) ..."):
         X = MFCCTransformer(duration=duration, n_jobs=jobs).fit_transform(names)
-    with out.open("wb") as file:  # numpy would add a suffix to a bare name
+    with replaced_file(out) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, X=X, files=np.array(names))
     print(f"Wrote X of shape {X.shape} (files, frames, coefficients) to {out}")
 

@@ -6,7 +6,8 @@ from scipy import fft
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from skser.augment import Augmentation, mean_and_scale
+from skser._moments import mean_and_scale
+from skser.augment import Augmentation
 
 NOTHING = {
     "n_frames": None,

@@ -225,6 +225,17 @@ def test_folds_without_their_settings_are_not_taken(noise, tmp_path):
             evaluate(StandIn(C=2.0), noise, out=tmp_path, resume=resume)
 
 
+def test_files_of_something_else_are_not_replaced(noise, tmp_path, count_fits):
+    mine = tmp_path / "predictions.csv"
+    mine.write_text("mine")
+    with pytest.raises(EvaluationError, match=r"holds predictions\.csv of something else"):
+        evaluate(StandIn(), noise, out=tmp_path)
+    assert mine.read_text() == "mine"
+    with pytest.raises(EvaluationError, match=r"is a file; give a folder"):
+        evaluate(StandIn(), noise, out=mine)
+    assert count_fits.fits == 0
+
+
 def test_a_run_that_failed_before_its_first_fold_leaves_the_folder_free(
     noise, tmp_path, count_fits
 ):
