@@ -1,17 +1,17 @@
-"""An epoch of training, in each precision, beside the plain network in Keras' fit."""
+"""Training, in each precision, and its start beside the plain network in Keras' fit."""
 
 from functools import partial
 
 import numpy as np
 
-from ._paired import Row, summarise, time_in_turn
+from ._paired import Row, compare, summarise, time_in_turn
 
 _BATCH, _STEPS = 32, 4
 _PLAIN = "plain Keras fit"
 
 
 def run(repeats: int) -> list[Row]:
-    """Compare epochs of the same number of utterances of 3 s.
+    """Compare epochs of the same number of utterances of 3 s, and networks from their making on.
 
     Parameters
     ----------
@@ -44,4 +44,18 @@ def run(repeats: int) -> list[Row]:
     functions[_PLAIN] = partial(plain.fit, X, targets, batch_size=_BATCH, verbose=0)
     seconds = time_in_turn(functions, repeats=repeats)
     theirs = seconds.pop(_PLAIN)
-    return [summarise("training", name, _PLAIN, theirs / ours) for name, ours in seconds.items()]
+
+    def start() -> None:
+        further = build_light_sernet(7)
+        compile_model(further)
+        train(further, *first_batch, generator=generator, **settings)
+
+    def start_plain() -> None:
+        plain_light_sernet(7, 184).fit(*first_batch[:2], batch_size=_BATCH, verbose=0)
+
+    first_batch = X[:_BATCH], targets[:_BATCH], weight[:_BATCH]
+    starts = {"a further network, to its first step": start, _PLAIN: start_plain}
+    return [
+        *(summarise("training", name, _PLAIN, theirs / ours) for name, ours in seconds.items()),
+        *compare("training", starts, repeats=repeats),
+    ]

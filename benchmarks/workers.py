@@ -97,18 +97,17 @@ def _start_dask(folder: Path) -> Iterator[None]:
     scheduler = [*dask, "scheduler", *common, "--host", "127.0.0.1", "--port", "0"]
     worker = [*dask, "worker", *common, "--nworkers", "1", "--nthreads", "1"]
     worker += ["--host", "127.0.0.1", "--local-directory", str(folder)]
+    processes: list[subprocess.Popen] = []
     with (folder / "log").open("w") as log:
-        processes = [
-            subprocess.Popen(command, stdout=log, stderr=log)
-            for command in (scheduler, worker, worker)
-        ]
         try:
+            for command in (scheduler, worker, worker):
+                processes.append(subprocess.Popen(command, stdout=log, stderr=log))
             with Client(scheduler_file=str(known), timeout=60) as client:
                 client.wait_for_workers(2, timeout=60)
                 yield
         finally:
             for process in reversed(processes):
-                process.terminate()
+                process.kill()
                 process.wait()
 
 

@@ -59,11 +59,16 @@ def read_settings(
         something else that a run would replace, or if it is a file.
     """
     path = Path(folder, "settings.json")
-    if Path(folder).exists() and not Path(folder).is_dir():
-        raise EvaluationError(f"'{folder}' is a file; give a folder for the results.")
-    # The folder of a run that failed before its first fold is free.
     holds_folds = any(any(Path(folder).glob(pattern)) for pattern in _FOLDS)
-    if path.exists() and (resume or holds_folds):
+    if holds_folds and not path.exists():
+        raise EvaluationError(
+            f"The folder '{folder}' holds folds, but no settings.json that says what they "
+            "were made with; give another folder."
+        )
+    check_folder(folder)
+    # The folder of a run that failed before its first fold is free.
+    holds_run = holds_folds or bool(_results_in(folder))
+    if path.exists() and (resume or holds_run):
         if not resume:
             raise EvaluationError(
                 f"The folder '{folder}' already holds an evaluation; resume it "
@@ -72,17 +77,36 @@ def read_settings(
         earlier = read_json(path)
         _check_same(earlier, settings, folder)
         return earlier
-    if holds_folds:
-        raise EvaluationError(
-            f"The folder '{folder}' holds folds, but no settings.json that says what they "
-            "were made with; give another folder."
-        )
-    foreign = [name for name in _RESULT_FILES if Path(folder, name).exists()]
-    if foreign and not path.exists():  # a run would remove them
+    return {}
+
+
+def check_folder(folder: str | os.PathLike) -> None:
+    """Refuse a folder that holds files of something else, which results would replace.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder; it need not exist.
+
+    Raises
+    ------
+    EvaluationError
+        If it holds such files, or is a file itself.
+    """
+    if Path(folder).exists() and not Path(folder).is_dir():
+        raise EvaluationError(f"'{folder}' is a file; give a folder for the results.")
+    settings = Path(folder, "settings.json")
+    known = read_json(settings) if settings.exists() else {}
+    ours = isinstance(known, dict) and {"corpus", "protocol"} <= known.keys()
+    foreign = [*([settings.name] if settings.exists() else []), *_results_in(folder)]
+    if foreign and not ours:
         raise EvaluationError(
             f"The folder '{folder}' holds {some(foreign)} of something else; give another folder."
         )
-    return {}
+
+
+def _results_in(folder: str | os.PathLike) -> list[str]:
+    return [name for name in _RESULT_FILES if Path(folder, name).exists()]
 
 
 def write_settings(folder: str | os.PathLike, settings: Mapping[str, Any]) -> None:
@@ -94,7 +118,13 @@ def write_settings(folder: str | os.PathLike, settings: Mapping[str, Any]) -> No
         The folder.
     settings : dict
         Plain JSON.
+
+    Raises
+    ------
+    EvaluationError
+        If the folder holds files of something else.
     """
+    check_folder(folder)
     Path(folder).mkdir(parents=True, exist_ok=True)
     for name in _RESULT_FILES:  # those of other seeds must not be read under these settings
         Path(folder, name).unlink(missing_ok=True)

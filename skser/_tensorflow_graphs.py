@@ -1,12 +1,12 @@
-"""Training and prediction as graphs of TensorFlow, one for all networks of the same architecture.
+"""Training and prediction as graphs of TensorFlow, one for all networks of the same settings.
 
 Keras traces its graphs anew for each new shape and each network. That takes longer than a short
-training, and memory that TensorFlow does not give back: a search over a thousand models would run
-out of it. These take batches of every shape, and the variables of whichever network they serve.
+training, and memory that TensorFlow does not give back, so that a search of a thousand fits would
+run out of it. These take batches of every shape, and the variables of whichever network they
+serve: memory grows with the settings that a process has trained (dropout, l2, ...), not with fits.
 """
 
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
@@ -16,8 +16,7 @@ import tensorflow as tf
 
 from ._tensorflow_bodies import predict_in_training
 
-_MAX_GRAPHS = 16
-# What tells networks apart that share a graph; the seed and the rate are those of variables.
+# In what networks that share a graph may differ; the seed and the rate are those of variables.
 _NOT_IN_GRAPH = {"name", "seed", "learning_rate"}
 
 
@@ -26,8 +25,9 @@ class _Graph(NamedTuple):
     captured: list[int]  # which variables it takes after its inputs
 
 
-_graphs: OrderedDict[str, _Graph] = OrderedDict()
-_lock = Lock()
+# None is ever dropped: TensorFlow would keep its memory, and it would have to be traced again.
+_graphs: dict[str, _Graph] = {}
+_lock = Lock()  # two threads that trace would trace twice
 
 
 def forward(network: keras.Model) -> Callable[[Any], tf.Tensor]:
@@ -44,7 +44,7 @@ def forward(network: keras.Model) -> Callable[[Any], tf.Tensor]:
         From MFCCs of shape (n_samples, n_frames, n_mfcc) to probabilities.
     """
     if not hasattr(network, "_skser_forward"):  # its configuration takes longer than a prediction
-        key = _make_key("forward", network.get_config())
+        key = _make_key("forward", network.variables, network.get_config())
         call = _find_or_trace(_trace_forward, network, key, network.variables)
         network._skser_forward = lambda mfcc: call(mfcc)[0]  # freed with the network
     return network._skser_forward
@@ -65,14 +65,16 @@ def train_step(network: keras.Model) -> Callable[..., Sequence[tf.Tensor]]:
         its accuracy.
     """
     network.optimizer.build(network.trainable_variables)
-    key = _make_key("step", network.get_config(), network.get_compile_config())
     variables = [*network.variables, *network.optimizer.variables]
+    key = _make_key("step", variables, network.get_config(), network.get_compile_config())
     return _find_or_trace(_trace_step, network, key, variables)
 
 
-def _make_key(purpose: str, *configs: dict[str, Any]) -> str:
-    """Return what tells graphs apart."""
-    return json.dumps([purpose, *(_without(config, _NOT_IN_GRAPH) for config in configs)])
+def _make_key(purpose: str, variables: list[keras.Variable], *configs: dict[str, Any]) -> str:
+    """Return all that a graph depends on."""
+    shapes = [(tuple(variable.shape), variable.dtype) for variable in variables]
+    constants = keras.config.epsilon()  # of the losses
+    return json.dumps([purpose, shapes, constants, _without(configs, _NOT_IN_GRAPH)])
 
 
 def _find_or_trace(
@@ -81,7 +83,7 @@ def _find_or_trace(
     key: str,
     variables: list[keras.Variable],
 ) -> Callable[..., Sequence[tf.Tensor]]:
-    """Return the graph of a network's architecture, to be called with batches of NumPy arrays."""
+    """Return a network's graph, to be called with batches of NumPy arrays."""
     handles = [variable.value.handle for variable in variables]
     with _lock:
         if key not in _graphs:
@@ -89,10 +91,7 @@ def _find_or_trace(
             positions = {id(handle): position for position, handle in enumerate(handles)}
             captured = [positions[id(tensor)] for tensor in function.captured_inputs]
             _graphs[key] = _Graph(function, captured)
-        _graphs.move_to_end(key)
         function, captured = _graphs[key]
-        if len(_graphs) > _MAX_GRAPHS:
-            _graphs.popitem(last=False)
     own = [handles[position] for position in captured]
     dtypes = [output.dtype for output in function.outputs]
 

@@ -140,7 +140,7 @@ def build_light_sernet(
             padding="same",
             use_bias=False,
             kernel_initializer=_next_initializer(),
-            kernel_regularizer=keras.regularizers.L2(l2),
+            kernel_regularizer=keras.regularizers.L2(float(l2)),  # Keras takes no np.float32
             dtype=policy,
             name=name,
         )(hidden)

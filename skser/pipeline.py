@@ -17,7 +17,7 @@ from .mfcc import MFCCTransformer
 RECIPES: Mapping[str, dict[str, Any]] = MappingProxyType(
     {
         "robust": {
-            "mfcc__n_mfcc": 64,  # those above 40 carry the pitch of low voices
+            "mfcc__n_mfcc": 64,  # finer along frequency than the paper's 40
             "mfcc__clip": None,
             "mfcc__log_offset": 1e-2,
             "classifier__epochs": 90,

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ._files import read_json, replaced_file, write_json
+from ._store import check_folder
 from .exceptions import EvaluationError
 from .metrics import SCORE_NAMES, bootstrap_intervals, score_predictions
 
@@ -17,6 +18,7 @@ _UTTERANCE = ["file", "speaker", "label"]
 _WHOLE = ("seed", "n_train", "n_test", "epoch", "n_parameters")
 _TOLD_PARAMS = (
     "mfcc__duration",
+    "mfcc__n_mfcc",
     "classifier__loss",
     "classifier__epochs",
     "classifier__learning_rate",
@@ -181,7 +183,13 @@ class Evaluation:
         ----------
         folder : path-like
             Created when it is missing.
+
+        Raises
+        ------
+        EvaluationError
+            If it holds files of something else.
         """
+        check_folder(folder)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.folds.to_csv(folder / "folds.csv", index=False)

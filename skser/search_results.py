@@ -98,6 +98,11 @@ class SearchResult:
         ----------
         folder : path-like
             Created when it is missing.
+
+        Raises
+        ------
+        EvaluationError
+            If it holds files of something else.
         """
         write_settings(folder, self.settings)
         for number, evaluation in enumerate(self.evaluations, start=1):

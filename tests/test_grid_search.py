@@ -277,7 +277,8 @@ def test_the_folder_of_a_search_is_not_overwritten(noise, tmp_path, run):
     with pytest.raises(EvaluationError, match="already holds an evaluation; resume it"):
         run(StandIn(), noise, out=tmp_path)
     shutil.rmtree(tmp_path / "candidates")
-    Path(tmp_path, "settings.json").unlink()
+    for name in ("settings.json", "results.csv", "failures.csv"):
+        Path(tmp_path, name).unlink()
     run(StandIn(), noise, out=tmp_path)
 
 

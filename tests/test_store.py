@@ -225,15 +225,27 @@ def test_folds_without_their_settings_are_not_taken(noise, tmp_path):
             evaluate(StandIn(C=2.0), noise, out=tmp_path, resume=resume)
 
 
-def test_files_of_something_else_are_not_replaced(noise, tmp_path, count_fits):
-    mine = tmp_path / "predictions.csv"
-    mine.write_text("mine")
-    with pytest.raises(EvaluationError, match=r"holds predictions\.csv of something else"):
+@pytest.mark.parametrize("name", ["predictions.csv", "settings.json"])
+def test_files_of_something_else_are_not_replaced(noise, tmp_path, count_fits, name):
+    mine = tmp_path / name
+    mine.write_text('{"mine": 1}')
+    with pytest.raises(EvaluationError, match=rf"holds {name} of something else"):
         evaluate(StandIn(), noise, out=tmp_path)
-    assert mine.read_text() == "mine"
     with pytest.raises(EvaluationError, match=r"is a file; give a folder"):
         evaluate(StandIn(), noise, out=mine)
     assert count_fits.fits == 0
+    with pytest.raises(EvaluationError, match=rf"holds {name} of something else"):
+        evaluate(StandIn(), noise).save(tmp_path)
+    assert mine.read_text() == '{"mine": 1}'
+    assert list(tmp_path.iterdir()) == [mine]
+
+
+def test_results_whose_folds_are_gone_are_not_overwritten(noise, tmp_path):
+    saved = evaluate(StandIn(), noise)
+    saved.save(tmp_path)
+    with pytest.raises(EvaluationError, match="already holds an evaluation; resume it"):
+        evaluate(StandIn(C=2.0), noise, out=tmp_path)
+    assert_same(Evaluation.load(tmp_path), saved)
 
 
 def test_a_run_that_failed_before_its_first_fold_leaves_the_folder_free(

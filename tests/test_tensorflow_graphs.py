@@ -1,12 +1,15 @@
 """A graph serves all networks of its architecture, each with its own variables."""
 
 import gc
+import pickle
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
+import keras
 import numpy as np
 import pytest
 
-from skser import _tensorflow_graphs
+from skser import LightSERNetClassifier, _tensorflow_graphs
 from skser._scikeras import make_keras_classifier
 
 N_CLASSES = 3
@@ -27,7 +30,7 @@ SETTINGS = {
 @pytest.fixture(autouse=True)
 def traced(monkeypatch):
     """Start without graphs, and return what was traced."""
-    monkeypatch.setattr(_tensorflow_graphs, "_graphs", type(_tensorflow_graphs._graphs)())
+    monkeypatch.setattr(_tensorflow_graphs, "_graphs", {})
     traced = []
     for name in ("_trace_forward", "_trace_step"):
         trace = getattr(_tensorflow_graphs, name)
@@ -40,8 +43,8 @@ def traced(monkeypatch):
     return traced
 
 
-def _network(seed=0, **changes):
-    return make_keras_classifier(N_CLASSES, seed=seed, **{**SETTINGS, **changes}).model_
+def _network(seed=0, n_classes=N_CLASSES, **changes):
+    return make_keras_classifier(n_classes, seed=seed, **{**SETTINGS, **changes}).model_
 
 
 def _learn(network):
@@ -85,24 +88,43 @@ def test_the_first_network_may_be_gone():
     _tensorflow_graphs._graphs.clear()
     first = _network(seed=0)
     _learn(first)
+    gone = weakref.ref(first)
     del first
     gc.collect()
+    assert gone() is None
     _assert_equal(_learn(_network(seed=1)), expected)
 
 
-def test_networks_learn_side_by_side_in_threads():
-    expected = [_learn(_network(seed=seed)) for seed in range(4)]
+def test_networks_learn_side_by_side_in_threads(traced):
+    expected = [_learn(_network(seed=seed))[-1] for seed in range(4)]
     _tensorflow_graphs._graphs.clear()
+    traced.clear()
     networks = [_network(seed=seed) for seed in range(4)]
     with ThreadPoolExecutor(2) as pool:
-        for ours, theirs in zip(pool.map(_learn, networks), expected, strict=True):
-            for a, b in zip(ours, theirs, strict=True):
-                np.testing.assert_allclose(a, b, atol=1e-5)
+        predictions = [variables[-1] for variables in pool.map(_learn, networks)]
+    # a thread may add up in another order, and Adam makes much of little
+    np.testing.assert_allclose(predictions, expected, atol=1e-3)
+    assert np.ptp(expected, axis=0).max() > 1e-2
+    assert sorted(traced) == ["_trace_forward", "_trace_step"]
+
+
+def test_a_copy_of_a_classifier_that_has_predicted_learns_by_itself():
+    generator = np.random.default_rng(0)
+    X, y = generator.normal(size=(6, 30, 40)).astype(np.float32), [0, 1, 2] * 2
+    first = LightSERNetClassifier(epochs=1, warm_start=True, dropout=0.0, random_state=0).fit(X, y)
+    before = first.predict_proba(X)
+    copy = pickle.loads(pickle.dumps(first))
+    np.testing.assert_array_equal(copy.predict_proba(X), before)
+    again = copy.fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(first.predict_proba(X), before)
+    np.testing.assert_array_equal(first.fit(X, y).predict_proba(X), again)
+    assert not np.array_equal(again, before)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
+        {"n_classes": 4},
         {"n_mfcc": 20},
         {"loss": "cross_entropy"},
         {"gamma": 1.0},
@@ -119,16 +141,17 @@ def test_networks_learn_side_by_side_in_threads():
 def test_a_network_with_another_setting_gets_another_graph(changes, monkeypatch):
     keys = []
     monkeypatch.setattr(
-        _tensorflow_graphs, "_find_or_trace", lambda trace, network, *args: keys.append(args[0])
+        _tensorflow_graphs,
+        "_find_or_trace",
+        lambda trace, network, key, variables: keys.append(key),
     )
     for network in (_network(seed=1), _network(seed=2), _network(seed=1, **changes)):
         _tensorflow_graphs.train_step(network)
     assert keys[0] == keys[1] != keys[2]
 
 
-def test_few_graphs_are_kept(monkeypatch, traced):
-    monkeypatch.setattr(_tensorflow_graphs, "_MAX_GRAPHS", 2)
-    for n_mfcc in (10, 11, 12, 10):
-        _learn(_network(n_mfcc=n_mfcc))
-    assert len(_tensorflow_graphs._graphs) == 2
-    assert traced.count("_trace_step") == 4
+def test_a_network_with_another_constant_of_keras_gets_another_graph(monkeypatch, traced):
+    _learn(_network())
+    monkeypatch.setattr(keras.config, "epsilon", lambda: 1e-3)
+    _learn(_network())
+    assert traced.count("_trace_step") == 2
