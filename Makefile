@@ -9,7 +9,7 @@ help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 demo: .venv/.installed ## Train and test on unseen synthetic speakers
-	$(BIN)/skser evaluate --speakers 5 --epochs 25 --learning-rate 2e-3 --batch-size 8 --out demo-results --resume
+	$(BIN)/skser evaluate --speakers 5 --recipe short --epochs 25 --learning-rate 2e-3 --batch-size 8 --out demo-results --resume
 
 test: .venv/.installed-dev ## Run the tests
 	$(BIN)/python -m pytest

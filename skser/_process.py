@@ -18,6 +18,8 @@ def start_keras(n_threads: int | None = None) -> None:
 
     Raises
     ------
+    ImportError
+        If the backend is not installed.
     RuntimeError
         If TensorFlow has already started with another number of threads.
     """
@@ -25,7 +27,13 @@ def start_keras(n_threads: int | None = None) -> None:
     with _no_stderr():
         if "tensorflow" not in sys.modules and find_spec("opensmile"):
             import opensmile  # noqa: F401 - loaded after TensorFlow, its library crashes the process
-        import keras
+        try:
+            import keras
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f"The backend of Keras needs {error.name}, which is not installed (KERAS_BACKEND "
+                f"is {os.environ.get('KERAS_BACKEND')!r})."
+            ) from error
     if n_threads is not None and keras.backend.backend() == "tensorflow":
         from ._tensorflow import set_threads
 

@@ -119,13 +119,14 @@ def _search(
 
     result = search(model, corpus, grid, out=out, verbose=1, **run)
     print(result)
-    names = ["results.csv", "failures.csv", "settings.json", "candidates"]
+    n_failed = len(result.failures)
+    names = ["results.csv", *["failures.csv"][:n_failed], "settings.json", "candidates"]
     if result.best is not None:
         display = SearchDisplay.from_search(result)
         display.figure_.savefig(out / "heat_map.png", dpi=120)
         names.insert(1, "heat_map.png")
     print(f"\nWritten to {out}: {', '.join(names)}")
-    if n_failed := len(result.failures):
+    if n_failed:
         from .exceptions import EvaluationError
 
         raise EvaluationError(f"{n_failed} fold(s) failed, see above; --resume tries them again.")

@@ -101,7 +101,8 @@ def check_folder(folder: str | os.PathLike) -> None:
     foreign = [*([settings.name] if settings.exists() else []), *_results_in(folder)]
     if foreign and not ours:
         raise EvaluationError(
-            f"The folder '{folder}' holds {some(foreign)} of something else; give another folder."
+            f"The folder '{folder}' holds {some(foreign)} without the settings of an evaluation; "
+            "give another folder."
         )
 
 

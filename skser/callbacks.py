@@ -123,6 +123,10 @@ class FoldBar:
             Which of the folds that were left.
         """
         self._move(index, 1)
+        if not self._bar.console.is_terminal:  # where a bar is seen at its end only
+            label = self._labels[index] if self._labels else "a fold"
+            done = self._n_finished + sum(share == 1 for share in self._shares.values())
+            self._bar.console.print(f"{label} finished, {done} of {self._bar.tasks[0].total}")
 
     def _move(self, index: int, share: float, text: str | None = None) -> None:
         self._shares[index] = share

@@ -197,7 +197,7 @@ def train(
     """
     from .persistence import save
 
-    _check_folder_of(out)
+    _check_file(out, ".skser")
     utterances = load_corpus(corpus, root, download, url, speakers, subset, pattern)
     model = make_model(recipe, loss, duration, epochs, learning_rate, batch_size, precision, seed)
     use_cache(model, cache)
@@ -252,10 +252,11 @@ def predict(
 def features(
     files: Annotated[list[Path], typer.Argument(help="Recordings: WAV, FLAC, OGG, MP3.")],
     out: Annotated[Path, typer.Option("--out", help="The file to write, *.npz.")],
+    recipe: RecipeOption = Recipe.robust,
     duration: DurationOption = 3.0,
     jobs: Annotated[int, typer.Option("--jobs", min=-1, help="Threads; -1: all cores.")] = 1,
 ) -> None:
-    """Compute the MFCCs of recordings: arrays X (files x frames x coefficients) and files.
+    """Compute the MFCCs that a recipe hears: arrays X (files x frames x coefficients) and files.
 
     [b]Example[/b]
 
@@ -263,12 +264,13 @@ def features(
     """
     import numpy as np
 
-    from .mfcc import MFCCTransformer
+    from .pipeline import make_light_sernet
 
-    _check_folder_of(out)
+    _check_file(out, ".npz")
     names = [str(file) for file in files]
     with messages.status(f"Computing the MFCCs of {len(files)} recording(s) ..."):
-        X = MFCCTransformer(duration=duration, n_jobs=jobs).fit_transform(names)
+        model = make_light_sernet(recipe=recipe.value, duration=duration, n_jobs=jobs)
+        X = model.named_steps["mfcc"].fit_transform(names)
     with replaced_file(out) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, X=X, files=np.array(names))
     print(f"Wrote X of shape {X.shape} (files, frames, coefficients) to {out}")
@@ -288,7 +290,10 @@ def _prediction(file: Path, row: list[float], classes: list, duration: float | N
     }
 
 
-def _check_folder_of(out: Path) -> None:
+def _check_file(out: Path, suffix: str) -> None:
+    """Refuse a file whose folder is missing, or that may be something else than a result."""
+    if out.suffix != suffix:
+        raise typer.BadParameter(f"'{out}' must end in {suffix}.", param_hint="--out")
     if not out.parent.is_dir():
         raise typer.BadParameter(f"The folder '{out.parent}' does not exist.", param_hint="--out")
 

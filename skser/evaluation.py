@@ -120,9 +120,10 @@ def _join(failed: list[FailedFold]) -> EvaluationError:
         reasons.setdefault(fold.failure.reason, []).append(fold)
     text = "; ".join(f"{some(folds)}: {reason}" for reason, folds in reasons.items())
     run = failed[0].run
+    kept = "The others are kept in the folder; " if len(failed) < len(run.jobs) else ""
     error = EvaluationError(
-        f"{len(failed)} of {len(run.jobs)} folds failed: {text.rstrip('.')}. The others are kept "
-        "in the folder; resume=True (--resume) tries those that failed again."
+        f"{len(failed)} of {len(run.jobs)} folds failed: {text.rstrip('.')}. {kept}"
+        "resume=True (--resume) tries those that failed again."
     )
     error.add_note(failed[0].failure.traceback)
     return error

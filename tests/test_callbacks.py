@@ -91,6 +91,15 @@ def test_fold_bar_adds_folds_that_run_side_by_side(bars):
         assert task.completed == 1.5
 
 
+def test_without_a_terminal_each_fold_has_a_line(capsys):
+    with FoldBar(3, 1, ["fold a", "fold b"]) as folds:
+        folds.finish_fold(1)
+        assert "fold b finished, 2 of 3\n" in capsys.readouterr().err
+        folds.show_epoch(0, 2, 4, LOGS)
+        folds.finish_fold(0)
+        assert "fold a finished, 3 of 3\n" in capsys.readouterr().err
+
+
 def test_the_time_left_is_known_however_long_a_fold_takes(bars, monkeypatch):
     with FoldBar(4) as folds:
         time = [0.0]

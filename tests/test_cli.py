@@ -1,10 +1,12 @@
 """The command line as a user meets it: what it prints, what it writes and how it ends."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -187,7 +189,7 @@ def test_resume_refuses_other_settings(evaluated, run, no_estimate):
 )
 @pytest.mark.parametrize("command", ["evaluate", "train"])
 def test_wrong_usage_ends_with_2(run, tmp_path, command, args, message):
-    code, out, error = run(command, *args, "--out", tmp_path / "out")
+    code, out, error = run(command, *args, "--out", tmp_path / "out.skser")
     assert (code, out) == (2, "")
     assert message in error
     assert list(tmp_path.iterdir()) == []
@@ -195,10 +197,26 @@ def test_wrong_usage_ends_with_2(run, tmp_path, command, args, message):
 
 @pytest.mark.parametrize("command", ["evaluate", "train"])
 def test_a_parameter_out_of_range_is_named(run, tmp_path, command):
-    code, _, error = run(command, "--speakers", "2", "--duration", 0.01, "--out", tmp_path / "out")
+    out = tmp_path / "out.skser"
+    code, _, error = run(command, "--speakers", "2", "--duration", 0.01, "--out", out)
     assert code == 1
     assert "Error: The 'duration' parameter of MFCCTransformer must be at least one frame" in error
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(find_spec("jax") is not None, reason="JAX is installed, so Keras starts")
+def test_a_backend_that_is_not_installed_is_named():
+    script = "from skser._process import start_keras; start_keras()"
+    answer = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+    )
+    assert answer.stderr.splitlines()[-1] == (
+        "ImportError: The backend of Keras needs jax, which is not installed (KERAS_BACKEND is "
+        "'jax')."
+    )
 
 
 def test_a_folder_that_is_no_corpus_is_named(run, tmp_path):
@@ -225,7 +243,7 @@ def test_search_writes_and_prints_everything(run, no_estimate, tmp_path):
     assert "so its own is optimistic):\ncandidate" in out
     assert "Best is candidate 1: strategy=prior." in out
     assert "so its UAR of 14.3% is optimistic." in out
-    files = "results.csv, heat_map.png, failures.csv, settings.json, candidates"
+    files = "results.csv, heat_map.png, settings.json, candidates"
     assert out.endswith(f"Written to {tmp_path}: {files}\n")
     assert "4.0/4" in error
 
@@ -336,13 +354,31 @@ def test_predict_needs_a_whole_pipeline(trained, run, write_audio, tmp_path):
 
 def test_features_are_those_of_the_transformer(run, write_audio, tmp_path):
     files = write_audio("one.wav"), write_audio("two.wav", duration=1)
-    code, out, _ = run("features", *files, "--duration", 0.5, "--out", tmp_path / "mfcc")
-    assert code == 0
-    assert "Wrote X of shape (2, 28, 40)" in out
-    with np.load(tmp_path / "mfcc") as archive:
-        assert archive["files"].tolist() == [str(file) for file in files]
-        expected = skser.MFCCTransformer(duration=0.5).fit_transform(list(files))
-        np.testing.assert_array_equal(archive["X"], expected)
+    model = skser.make_light_sernet(duration=0.5)
+    for options, transformer in (
+        ([], model["mfcc"]),
+        (["--recipe", "paper"], skser.MFCCTransformer(duration=0.5)),
+    ):
+        arguments = *files, "--duration", 0.5, *options, "--out", tmp_path / "mfcc.npz"
+        code, out, _ = run("features", *arguments)
+        expected = transformer.fit_transform(list(files))
+        assert code == 0
+        assert f"Wrote X of shape (2, 28, {transformer.n_mfcc})" in out
+        with np.load(tmp_path / "mfcc.npz") as archive:
+            assert archive["files"].tolist() == [str(file) for file in files]
+            np.testing.assert_array_equal(archive["X"], expected)
+
+
+@pytest.mark.parametrize(
+    ("command", "suffix"), [(["train", *TINY], ".skser"), (["features", "a.wav"], ".npz")]
+)
+def test_only_its_own_files_are_overwritten(run, tmp_path, command, suffix):
+    mine = tmp_path / "mine.wav"
+    mine.write_text("mine")
+    code, _, error = run(*command, "--out", mine)
+    assert code == 2
+    assert f"must end in {suffix}" in plain(error)
+    assert mine.read_text() == "mine"
 
 
 def test_features_of_a_missing_recording_are_not_written(run, write_audio, tmp_path):

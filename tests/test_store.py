@@ -229,12 +229,12 @@ def test_folds_without_their_settings_are_not_taken(noise, tmp_path):
 def test_files_of_something_else_are_not_replaced(noise, tmp_path, count_fits, name):
     mine = tmp_path / name
     mine.write_text('{"mine": 1}')
-    with pytest.raises(EvaluationError, match=rf"holds {name} of something else"):
+    with pytest.raises(EvaluationError, match=rf"holds {name} without the settings"):
         evaluate(StandIn(), noise, out=tmp_path)
     with pytest.raises(EvaluationError, match=r"is a file; give a folder"):
         evaluate(StandIn(), noise, out=mine)
     assert count_fits.fits == 0
-    with pytest.raises(EvaluationError, match=rf"holds {name} of something else"):
+    with pytest.raises(EvaluationError, match=rf"holds {name} without the settings"):
         evaluate(StandIn(), noise).save(tmp_path)
     assert mine.read_text() == '{"mine": 1}'
     assert list(tmp_path.iterdir()) == [mine]
