@@ -21,7 +21,7 @@ from ._paired import Row, summarise
 
 _ALONE, _SEQUENTIAL, _JOBLIB, _DASK = "one thread", "two threads", "joblib", "dask"
 _MAX_ROUNDS = 3  # each takes minutes
-_EPOCHS = 40
+_EPOCHS = 20
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
 )
