@@ -142,7 +142,10 @@ LossOption = Annotated[
 DurationOption = Annotated[
     float,
     typer.Option(
-        "--duration", help="Length heard of each utterance, in s.", rich_help_panel=MODEL_PANEL
+        "--duration",
+        min=0.0,
+        help="Length heard of each utterance, in s.",
+        rich_help_panel=MODEL_PANEL,
     ),
 ]
 EpochsOption = Annotated[
@@ -151,7 +154,9 @@ EpochsOption = Annotated[
 ]
 RateOption = Annotated[
     float | None,
-    typer.Option("--learning-rate", help="In place of the recipe's.", rich_help_panel=MODEL_PANEL),
+    typer.Option(
+        "--learning-rate", min=0.0, help="In place of the recipe's.", rich_help_panel=MODEL_PANEL
+    ),
 ]
 BatchOption = Annotated[
     int,

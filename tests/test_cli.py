@@ -184,6 +184,8 @@ def test_resume_refuses_other_settings(evaluated, run, no_estimate):
         (["--corpus", "emodb"], "The corpus emodb needs --root FOLDER or --download."),
         (["--root", "somewhere"], "The synthetic corpus is made, not read; add --corpus emodb."),
         (["--speakers", "1"], "Invalid value for '--speakers'"),
+        (["--learning-rate", "-1"], "Invalid value for '--learning-rate'"),
+        (["--duration", "-1"], "Invalid value for '--duration'"),
         (["--corpus", "other"], "Invalid value for '--corpus'"),
     ],
 )

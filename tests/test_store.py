@@ -312,7 +312,7 @@ def test_results_that_are_half_written_are_not_loaded(whole, tmp_path, monkeypat
         (StandIn(C=2.0), {}, r"model\.C was 1\.0, now 2\.0"),
         (LogisticRegression(), {}, r"model\.class was '.*\.StandIn', now '.*\.LogisticRegression'"),
         (StandIn(), {"name": "other"}, r"corpus\.name was 'noise', now 'other'"),
-        (StandIn(), {"data": make_corpus().data[::-1]}, r"corpus\.fingerprint was"),
+        (StandIn(), {"data": make_corpus().data[::-1]}, r"corpus\.fingerprint differs"),
     ],
     ids=["parameter", "model", "corpus", "waveforms"],
 )
@@ -340,7 +340,7 @@ def test_folds_of_other_texts_are_not_mixed(noise, tmp_path):
         "resume": True,
     }
     evaluate(StandIn(), noise, **run)
-    with pytest.raises(EvaluationError, match=r"corpus\.fingerprint was"):
+    with pytest.raises(EvaluationError, match=r"corpus\.fingerprint differs"):
         evaluate(StandIn(), other, **run)
     run = {"protocol": "leave-one-session-out", "out": tmp_path / "session", "resume": True}
     assert_same(evaluate(StandIn(), noise, **run), evaluate(StandIn(), other, **run))
@@ -350,7 +350,7 @@ def test_folds_by_another_column_are_not_mixed(noise, tmp_path):
     run = {"protocol": "leave-one-session-out", "out": tmp_path, "resume": True}
     evaluate(StandIn(), noise, **run)
     other = Bunch(**{**noise, "frame": noise.frame.replace({"session": {2: 3}})})
-    with pytest.raises(EvaluationError, match=r"corpus\.fingerprint was"):
+    with pytest.raises(EvaluationError, match=r"corpus\.fingerprint differs"):
         evaluate(StandIn(), other, **run)
 
 
