@@ -10,21 +10,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
+from ._cluster import ONE_THREAD, start_dask
 from ._paired import Row, summarise
 
 _ALONE, _SEQUENTIAL, _JOBLIB, _DASK = "one thread", "two threads", "joblib", "dask"
 _MAX_ROUNDS = 3  # each takes minutes
 _EPOCHS = 20
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
-)
+# TensorFlow's threads and the processes of each way; Dask's workers have their threads already.
+_THREADS = {_ALONE: 1, _SEQUENTIAL: 2, _JOBLIB: 1, _DASK: None}
+_PROCESSES = {_ALONE: None, _SEQUENTIAL: None, _JOBLIB: 2, _DASK: 2}
 
 
 def run(repeats: int) -> list[Row]:
@@ -55,7 +55,7 @@ def run(repeats: int) -> list[Row]:
 
 
 def _measure_apart(how: str) -> dict[str, float]:
-    environment = {**os.environ, **({} if how == _SEQUENTIAL else _ONE_THREAD)}
+    environment = {**os.environ, **({} if how == _SEQUENTIAL else ONE_THREAD)}
     command = [sys.executable, "-m", "benchmarks.workers", how]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     print(how, answer.stdout.strip(), file=sys.stderr)
@@ -71,44 +71,15 @@ def measure(how: str) -> dict[str, float]:
 
     corpus = make_emotional_speech(4, n_utterances=8)
     model = make_light_sernet(recipe="short", epochs=_EPOCHS)
-    parallel = how in (_JOBLIB, _DASK)
-    with tempfile.TemporaryDirectory() as folder:
-        cluster = _start_dask(Path(folder)) if how == _DASK else nullcontext()
-        with cluster, parallel_config(backend="dask") if how == _DASK else nullcontext():
-            start = time.perf_counter()
-            evaluation = evaluate(
-                model,
-                corpus,
-                n_jobs=2 if parallel else None,
-                n_threads=None if how == _DASK else 2 if how == _SEQUENTIAL else 1,
-            )
-            seconds = time.perf_counter() - start
+    with ExitStack() as stack:
+        if how == _DASK:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            stack.enter_context(start_dask(Path(folder)))
+            stack.enter_context(parallel_config(backend="dask"))
+        start = time.perf_counter()
+        evaluation = evaluate(model, corpus, n_jobs=_PROCESSES[how], n_threads=_THREADS[how])
+        seconds = time.perf_counter() - start
     return {"run": seconds, "fold": float(evaluation.folds["seconds"].mean())}
-
-
-@contextmanager
-def _start_dask(folder: Path) -> Iterator[None]:
-    """Give two workers of Dask, in processes of their own."""
-    from distributed import Client
-
-    known = folder / "scheduler.json"
-    common = ["--scheduler-file", str(known), "--no-dashboard"]
-    dask = [sys.executable, "-m", "dask"]
-    scheduler = [*dask, "scheduler", *common, "--host", "127.0.0.1", "--port", "0"]
-    worker = [*dask, "worker", *common, "--nworkers", "1", "--nthreads", "1"]
-    worker += ["--host", "127.0.0.1", "--local-directory", str(folder)]
-    processes: list[subprocess.Popen] = []
-    with (folder / "log").open("w") as log:
-        try:
-            for command in (scheduler, worker, worker):
-                processes.append(subprocess.Popen(command, stdout=log, stderr=log))
-            with Client(scheduler_file=str(known), timeout=60) as client:
-                client.wait_for_workers(2, timeout=60)
-                yield
-        finally:
-            for process in reversed(processes):
-                process.kill()
-                process.wait()
 
 
 if __name__ == "__main__":

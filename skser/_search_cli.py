@@ -120,7 +120,9 @@ def _search(
     result = search(model, corpus, grid, out=out, verbose=1, **run)
     print(result)
     n_failed = len(result.failures)
-    names = ["results.csv", *["failures.csv"][:n_failed], "settings.json", "candidates"]
+    names = ["results.csv", "settings.json", "candidates"]
+    if n_failed:
+        names.insert(1, "failures.csv")
     if result.best is not None:
         display = SearchDisplay.from_search(result)
         display.figure_.savefig(out / "heat_map.png", dpi=120)

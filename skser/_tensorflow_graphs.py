@@ -74,7 +74,7 @@ def _make_key(purpose: str, variables: list[keras.Variable], *configs: dict[str,
     """Return all that a graph depends on."""
     shapes = [(tuple(variable.shape), variable.dtype) for variable in variables]
     constants = keras.config.epsilon()  # of the losses
-    return json.dumps([purpose, shapes, constants, _without(configs, _NOT_IN_GRAPH)])
+    return json.dumps([purpose, shapes, constants, _of_graph(configs)])
 
 
 def _find_or_trace(
@@ -102,12 +102,12 @@ def _find_or_trace(
     return call
 
 
-def _without(config: Any, names: set[str]) -> Any:
-    """Return a nested configuration without the entries of some names."""
+def _of_graph(config: Any) -> Any:
+    """Return what a graph depends on of a nested configuration."""
     if isinstance(config, dict):
-        return {name: _without(value, names) for name, value in config.items() if name not in names}
+        return {name: _of_graph(config[name]) for name in config if name not in _NOT_IN_GRAPH}
     if isinstance(config, list | tuple):
-        return [_without(value, names) for value in config]
+        return [_of_graph(value) for value in config]
     return config
 
 

@@ -78,7 +78,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         processors with bfloat16 instructions (AVX512-BF16, AMX, Arm BF16), and slower on others.
     epoch_selection : {"last", "inner"}, default="last"
         Which epoch's weights are kept. `"inner"` sets some of the training speakers aside, which
-        `fit` must be told as `groups`, and keeps the last epoch with the best UAR on those.
+        `fit` must be told as `groups`, trains on the others, and keeps the epoch (of equal ones
+        the last) with the best unweighted average recall on those set aside.
     validation_fraction : float, default=0.2
         Share of the training speakers that `"inner"` sets aside; at least one is.
     patience : int or None, default=None

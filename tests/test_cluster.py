@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +12,9 @@ import pandas as pd
 import pytest
 from joblib import parallel_config
 from sklearn.model_selection import GridSearchCV, GroupKFold
-from sklearn.utils import Bunch
 from standin import StandIn
 
+from benchmarks._cluster import start_dask
 from skser import evaluate, make_light_sernet, search
 from skser.cache import describe_cache
 from skser.datasets import make_emotional_speech
@@ -24,36 +22,13 @@ from skser.exceptions import EvaluationError
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'skser[dask]'")
 
-ONE_THREAD = dict.fromkeys(
-    ["OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"], "1"
-)
-
 
 @contextmanager
 def start_cluster(folder):
-    """Give a client, and the processes of its scheduler and of two workers."""
-    known = folder / "scheduler.json"
+    """Give a cluster whose workers know the stand-ins of the tests."""
     paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(paths)}
-    common = ["--scheduler-file", str(known), "--no-dashboard"]
-    dask = [sys.executable, "-m", "dask"]
-    scheduler = [*dask, "scheduler", *common, "--host", "127.0.0.1", "--port", "0"]
-    worker = [*dask, "worker", *common, "--no-nanny", "--nworkers", "1", "--nthreads", "1"]
-    worker += ["--host", "127.0.0.1", "--local-directory", str(folder)]
-    with (folder / "log").open("w") as log:
-        how = {"env": environment, "stdout": log, "stderr": log}
-        processes = [subprocess.Popen(command, **how) for command in (scheduler, worker, worker)]
-        try:
-            while not known.exists():
-                assert processes[0].poll() is None, (folder / "log").read_text()
-                time.sleep(0.2)
-            with distributed.Client(scheduler_file=str(known), timeout=300) as client:
-                client.wait_for_workers(2, timeout=300)
-                yield Bunch(client=client, scheduler=processes[0], workers=processes[1:])
-        finally:
-            for process in reversed(processes):
-                process.kill()
-                process.wait()
+    with start_dask(folder, PYTHONPATH=os.pathsep.join(paths)) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
