@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ._malloc import freed_memory_kept
 from .augment import Augmentation
 from .callbacks import report_epoch
 from .exceptions import TrainingError
@@ -24,6 +25,7 @@ MFCCs = NDArray[np.float32] | list[NDArray[np.float32]]
 """An array of shape (n_samples, n_frames, n_mfcc), or a list of (n_frames_i, n_mfcc) arrays."""
 
 
+@freed_memory_kept()
 def train(
     model: "keras.Model",
     X: MFCCs,

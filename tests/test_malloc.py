@@ -1,0 +1,62 @@
+"""Freed memory is kept while a network is trained, and given back after it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from skser import _malloc
+
+pytestmark = pytest.mark.skipif(
+    _malloc._glibc() is None, reason="the C library is not glibc; nothing is done there"
+)
+
+# In a process of its own, whose memory no other test has shaped. Writing a block touches its pages.
+SCRIPT = """
+import gc
+from contextlib import nullcontext
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from skser._malloc import freed_memory_kept
+
+def count_faults(context):
+    with context:
+        b"x" * 2**26
+        before = getrusage(RUSAGE_SELF).ru_minflt
+        for _ in range(10):
+            b"x" * 2**26
+        return getrusage(RUSAGE_SELF).ru_minflt - before
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+start = resident()
+usual = count_faults(nullcontext())
+kept = count_faults(freed_memory_kept())
+with freed_memory_kept():
+    nested = count_faults(freed_memory_kept())
+    still = count_faults(nullcontext())
+after = count_faults(nullcontext())
+print(usual, kept, nested, still, after, resident() - start)
+"""
+
+
+def run(**environment):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True
+    )
+    return map(int, done.stdout.split())
+
+
+def test_blocks_are_kept_inside_and_given_back_after():
+    usual, kept, nested, still, after, grown = run()
+    assert kept < usual / 10
+    assert nested < usual / 10
+    assert still < usual / 10  # the inner block did not end the outer one's
+    assert after > usual / 2
+    assert grown < 2**24 / 4096  # pages; a block has four times as many
+
+
+def test_a_setting_of_the_user_stays():
+    usual, kept, *_ = run(MALLOC_ARENA_MAX="1")
+    assert kept > usual / 2
