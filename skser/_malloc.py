@@ -1,4 +1,4 @@
-"""Freed memory that is kept for the next step of a training, where glibc would give it back."""
+"""Freed memory that is kept for the next batch, where glibc would give it back."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ _users = 0  # the setting belongs to the process, and trainings may run in sever
 def freed_memory_kept() -> Iterator[None]:
     """Keep freed memory inside the `with` block, and give it back after it.
 
-    What passes between the layers is dozens of blocks over 32 MiB a step. glibc asks the system
+    What passes between the layers is dozens of blocks over 32 MiB a batch. glibc asks the system
     for each of them anew, which clears all pages first. Settings of the user's own stay, and
     nothing happens where the C library is another.
 

@@ -6,6 +6,7 @@ utterances that keep their lengths; these loops go over the batches themselves.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -154,9 +155,11 @@ def predict(
     probabilities = np.empty((len(rows), model.output_shape[-1]), dtype=np.float32)
     n_frames = _n_frames(X, rows)
     forward = _forward(model)
-    for length in np.unique(n_frames):
-        for batch in _slices(np.flatnonzero(n_frames == length), batch_size):
-            probabilities[batch] = forward(_gather(X, rows[batch]))
+    # The blocks of a single utterance are small enough to be kept anyway.
+    with freed_memory_kept() if len(rows) > 1 else nullcontext():
+        for length in np.unique(n_frames):
+            for batch in _slices(np.flatnonzero(n_frames == length), batch_size):
+                probabilities[batch] = forward(_gather(X, rows[batch]))
     return probabilities
 
 

@@ -1,11 +1,12 @@
-"""Freed memory is kept while a network is trained, and given back after it."""
+"""Freed memory is kept from batch to batch, and given back after the last one."""
 
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from skser import _malloc
+from skser import LightSERNetClassifier, _malloc
 
 pytestmark = pytest.mark.skipif(
     _malloc._glibc() is None, reason="the C library is not glibc; nothing is done there"
@@ -60,3 +61,18 @@ def test_blocks_are_kept_inside_and_given_back_after():
 def test_a_setting_of_the_user_stays():
     usual, kept, *_ = run(MALLOC_ARENA_MAX="1")
     assert kept > usual / 2
+
+
+def test_a_training_keeps_its_memory_even_if_it_fails_and_gives_it_back(monkeypatch):
+    monkeypatch.setattr(_malloc, "_is_set_by_user", lambda: False)
+    users = []
+
+    def judge(network):
+        users.append(_malloc._users)
+        return 1 / (2 - len(users))  # the second epoch fails
+
+    X = np.random.default_rng(0).normal(size=(4, 20, 40)).astype(np.float32)
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        LightSERNetClassifier(epochs=3)._fit(X, [0, 1, 0, 1], judge=judge)
+    assert users == [1, 1]
+    assert _malloc._users == 0
