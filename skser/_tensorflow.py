@@ -85,6 +85,17 @@ def set_threads(n_threads: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
+def has_gpu() -> bool:
+    """Tell whether TensorFlow computes on a GPU.
+
+    Returns
+    -------
+    has_gpu : bool
+        Whether there is one that it can use.
+    """
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
 def count_flops(network: keras.Model) -> int:
     """Count the floating-point operations of a forward pass with TensorFlow's profiler.
 

@@ -84,6 +84,8 @@ def evaluate(
         splits mix speakers.
     FailedFoldWarning
         If a fold fails.
+    SlowPrecisionWarning
+        If a network computes in a number format that the processor has no instructions for.
     SmallFoldWarning
         If a speaker has a single utterance, so that its own scores say little.
 

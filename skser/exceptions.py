@@ -53,6 +53,10 @@ class TrainingError(SkserError, ValueError):
     """A network cannot be trained with these parameters on these data."""
 
 
+class SlowPrecisionWarning(UserWarning):
+    """The processor has no instructions for the number format that a network computes in."""
+
+
 class MissingClassWarning(UserWarning):
     """The training data of a fold lack an emotion that the corpus has."""
 

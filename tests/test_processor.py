@@ -1,0 +1,70 @@
+"""A number format that the processor has no instructions for is warned of, once."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from skser import LightSERNetClassifier, _processor, evaluate, make_light_sernet
+from skser._processor import warn_if_slow
+from skser.exceptions import SlowPrecisionWarning
+
+MESSAGE = "no instructions for bfloat16.*train with precision='float32'"
+WITHOUT = "model name : Some\nflags : fpu avx2 fma\nflags : fpu avx2 fma\n"
+
+
+@pytest.fixture
+def cpuinfo(tmp_path, monkeypatch):
+    """Let the processor be one without the instructions, and return the file that says so."""
+    path = tmp_path / "cpuinfo"
+    path.write_text(WITHOUT)
+    monkeypatch.setattr(_processor, "_CPUINFO", path)
+    return path
+
+
+def caught(function, *args, **params):
+    """Return the warnings of a call, as a user without filters sees them."""
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("default")
+        function(*args, **params)
+    return [str(warning.message) for warning in record if warning.category is SlowPrecisionWarning]
+
+
+def test_warns_of_bfloat16_alone(cpuinfo):
+    with pytest.warns(SlowPrecisionWarning, match=MESSAGE):
+        warn_if_slow("bfloat16")
+    assert not caught(warn_if_slow, "float32")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "flags : fpu avx512_bf16 fma\n",
+        "flags : fpu amx_bf16\n",
+        "processor : 0\nFeatures : fp asimd bf16\n",
+        "processor : 0\n",  # nobody knows
+        None,
+    ],
+)
+def test_is_silent_where_there_are_instructions_or_nobody_knows(cpuinfo, text):
+    cpuinfo.unlink() if text is None else cpuinfo.write_text(text)
+    assert not caught(warn_if_slow, "bfloat16")
+
+
+def test_is_silent_on_a_gpu(cpuinfo, monkeypatch):
+    monkeypatch.setattr("skser._tensorflow.has_gpu", lambda: True)
+    assert not caught(warn_if_slow, "bfloat16")
+
+
+def test_fit_warns(cpuinfo):
+    X = np.random.default_rng(0).normal(size=(4, 20, 40)).astype(np.float32)
+    classifier = LightSERNetClassifier(epochs=1, precision="bfloat16")
+    assert len(caught(classifier.fit, X, [0, 1, 0, 1])) == 1
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_an_evaluation_warns_once(cpuinfo, noise, n_jobs, capfd):
+    model = make_light_sernet(recipe="short", duration=0.3, epochs=1, precision="bfloat16")
+    how = {"protocol": "leave-one-session-out", "n_jobs": n_jobs}
+    assert len(caught(evaluate, model, noise, **how)) == 1
+    assert "no instructions" not in capfd.readouterr().err  # of the workers
