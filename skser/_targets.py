@@ -67,3 +67,11 @@ def combine_weights(
             )
         weight *= by_class
     return weight
+
+
+def share_of_classes(
+    labels: NDArray[np.int64], weight: NDArray[np.float32], n_classes: int
+) -> NDArray[np.float32]:
+    """Return the share of each class in the loss; one that has none counts as one utterance."""
+    sums = np.bincount(labels, weight, n_classes)
+    return np.maximum(sums / (sums.sum() or 1), 1 / len(labels)).astype(np.float32)

@@ -1,56 +1,78 @@
 """What a second `fit` goes on from, and what it must not change."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn.utils import check_random_state
+
+if TYPE_CHECKING:
+    from .classifier import LightSERNetClassifier
 
 History = dict[str, list[float]]
 
 
-def check_same_network(name: str, params: dict[str, Any], first: dict[str, Any]) -> None:
-    """Check that the parameters of a network are those of the first fit.
+def goes_on(estimator: "LightSERNetClassifier") -> bool:
+    """Tell whether a fit goes on from an earlier one, and check that it can.
 
     Parameters
     ----------
-    name : str
-        Name of the estimator.
-    params, first : dict
-        Parameters now, and in the first fit.
+    estimator : LightSERNetClassifier
+        The classifier.
+
+    Returns
+    -------
+    go_on : bool
+        Whether it has the warm start and was fitted.
 
     Raises
     ------
     ValueError
-        If one of them differs.
+        If the network's parameters are not those of the first fit, or an earlier fit heard the
+        speakers that are to be set aside.
     """
-    for parameter, value in params.items():
+    if not estimator.warm_start or not hasattr(estimator, "keras_classifier_"):
+        return False
+    first = estimator._network_params
+    for parameter, value in estimator._get_network_params().items():
         if value != first[parameter]:
             raise ValueError(
-                f"With warm_start=True the {parameter!r} parameter of {name} must stay as in the "
-                f"first fit ({first[parameter]!r}). Got {value!r} instead."
+                f"With warm_start=True the {parameter!r} parameter of {type(estimator).__name__} "
+                f"must stay as in the first fit ({first[parameter]!r}). Got {value!r} instead."
             )
+    _check_same_speakers(estimator.epoch_selection, estimator.history_)
+    return True
 
 
-def check_same_speakers(epoch_selection: str, history: History) -> None:
-    """Check that speakers who are to choose the epoch were not trained on.
-
-    Parameters
-    ----------
-    epoch_selection : str
-        That of the fit that goes on.
-    history : dict of str to list of float
-        That of the earlier ones.
-
-    Raises
-    ------
-    ValueError
-        If an earlier fit set no speakers aside.
-    """
+def _check_same_speakers(epoch_selection: str, history: History) -> None:
     scores = history.get("selection_score", [np.nan])
     if epoch_selection == "inner" and not np.isfinite(scores).all():
         raise ValueError(
             "With warm_start=True the 'epoch_selection' parameter cannot become 'inner': an "
             "earlier fit has heard the speakers that would be set aside. Use a new classifier."
         )
+
+
+def draw_seeds(estimator: "LightSERNetClassifier", *, go_on: bool) -> tuple[int, int]:
+    """Draw the seeds of a fit, and keep that of the speakers who are set aside.
+
+    Parameters
+    ----------
+    estimator : LightSERNetClassifier
+        The classifier.
+    go_on : bool
+        Whether the fit goes on from an earlier one; the same speakers are set aside then.
+
+    Returns
+    -------
+    network_seed, order_seed : int
+        Seeds of the network, and of the order of the utterances.
+    """
+    random_state = check_random_state(estimator.random_state)
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=3).tolist()
+    network_seed, order_seed, speaker_seed = seeds
+    if not go_on or not hasattr(estimator, "_speaker_seed"):
+        estimator._speaker_seed = speaker_seed
+    return network_seed, order_seed
 
 
 def join_histories(earlier: History, later: History) -> History:

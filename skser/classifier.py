@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
@@ -16,8 +15,8 @@ from ._mfcc_input import check_mfcc
 from ._moments import mean_and_scale
 from ._paths import PATHS, check_paths
 from ._process import start_keras
-from ._targets import check_labels, combine_weights, make_targets
-from ._warm_start import History, check_same_network, check_same_speakers, join_histories
+from ._targets import check_labels, combine_weights, make_targets, share_of_classes
+from ._warm_start import History, draw_seeds, goes_on, join_histories
 from .augment import Augmentation
 from .callbacks import epoch_bar
 from .epochs import BestEpoch, Judge, set_aside
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 # The parameters, beside the paths, that the compiled network is built from.
 _OF_NETWORK = (
     *("loss", "gamma", "dropout", "l2", "weight_decay", "precision"),
-    *("standardize", "batch_norm_momentum"),
+    *("standardize", "batch_norm_momentum", "logit_adjustment"),
 )
 
 
@@ -66,6 +65,9 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     batch_norm_momentum : float, default=0.99
         Share that the moving averages of batch normalisation keep at each step. With 0.99 they
         need hundreds of steps to follow, so after a few epochs the network predicts badly.
+    logit_adjustment : float, default=0.0
+        Power of the emotions' shares in training by which their probabilities are divided in
+        prediction: 1 takes all emotions as equally common, 0 as common as in training.
     class_weight : dict of label to float, "balanced" or None, default=None
         Weight of each class in the loss; `"balanced"` is inverse to their counts.
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
@@ -124,6 +126,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     A. Aftab, A. Morsali, S. Ghaemmaghami, B. Champagne: "LIGHT-SERNET: A lightweight fully
     convolutional neural network for speech emotion recognition", ICASSP 2022.
 
+    A. K. Menon et al.: "Long-tail learning via logit adjustment", ICLR 2021.
+
     Examples
     --------
     >>> from skser import LightSERNetClassifier, MFCCTransformer
@@ -157,6 +161,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         "augment": [Augmentation, None],
         "standardize": ["boolean"],
         "batch_norm_momentum": [Interval(Real, 0, 1, closed="left")],
+        "logit_adjustment": [Interval(Real, 0, None, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "paths": [tuple, list],
         "precision": [StrOptions({"float32", "bfloat16"})],
@@ -184,6 +189,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         augment: Augmentation | None = None,
         standardize: bool = False,
         batch_norm_momentum: float = 0.99,
+        logit_adjustment: float = 0.0,
         class_weight: dict | str | None = None,
         paths: tuple[str, ...] = tuple(PATHS),
         precision: str = "float32",
@@ -207,6 +213,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         self.augment = augment
         self.standardize = standardize
         self.batch_norm_momentum = batch_norm_momentum
+        self.logit_adjustment = logit_adjustment
         self.class_weight = class_weight
         self.paths = paths
         self.precision = precision
@@ -263,15 +270,16 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         judge: Judge | None = None,
     ) -> Self:
         """Train, and keep the epoch that a judge likes best if one is given."""
-        go_on = self._check_parameters()
+        self._check_parameters()
+        go_on = goes_on(self)
         if not go_on:
             self.__dict__.pop("keras_classifier_", None)  # a fit that fails leaves none behind
         X = check_mfcc(self, X, reset=not go_on)
         labels = check_labels(self, X, y, go_on=go_on)
         weight = combine_weights(self, sample_weight, X, y)
         check_consistent_length(X, groups)
-        network_seed, order_seed = self._draw_seeds(go_on=go_on)
-        patience, rows = None, None
+        network_seed, order_seed = draw_seeds(self, go_on=go_on)
+        rows, patience = np.arange(len(X)), None
         if self.epoch_selection == "inner" and judge is None:
             rows, judge = set_aside(
                 *(X, labels, groups),
@@ -280,10 +288,11 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
                 batch_size=self.batch_size,
             )
             patience = self.patience
-        heard = X if rows is None else [X[row] for row in rows]  # no copy
+        heard = X if len(rows) == len(X) else [X[row] for row in rows]  # no copy
         augment = None if self.augment is None else clone(self.augment).fit(heard)
         check_batch_fits(heard, augment, batch_size=self.batch_size, precision=self.precision)
-        keras_classifier, earlier = self._start(heard, network_seed, go_on=go_on)
+        shares = share_of_classes(labels[rows], weight[rows], len(self.classes_))
+        keras_classifier, earlier = self._start(heard, shares, network_seed, go_on=go_on)
         best = BestEpoch(keras_classifier.model_, judge, patience=patience) if judge else None
         with epoch_bar(self.epochs) if self.verbose else nullcontext():
             history = train(
@@ -347,33 +356,21 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
-    def _draw_seeds(self, *, go_on: bool) -> tuple[int, int]:
-        """Return the seeds of the network and of the order, and keep that of the speakers."""
-        random_state = check_random_state(self.random_state)
-        seeds = random_state.randint(np.iinfo(np.int32).max, size=3).tolist()
-        network_seed, order_seed, speaker_seed = seeds
-        if not go_on or not hasattr(self, "_speaker_seed"):  # those set aside stay unheard
-            self._speaker_seed = speaker_seed
-        return network_seed, order_seed
-
-    def _check_parameters(self) -> bool:
-        """Check the parameters, and return whether to go on from an earlier fit."""
+    def _check_parameters(self) -> None:
         self._validate_params()
         check_paths(type(self).__name__, self.paths)
-        go_on = self.warm_start and hasattr(self, "keras_classifier_")
-        if go_on:
-            name, params = type(self).__name__, self._get_network_params()
-            check_same_network(name, params, self._network_params)
-            check_same_speakers(self.epoch_selection, self.history_)
-        return go_on
 
-    def _start(self, X: MFCCs, seed: int, *, go_on: bool) -> tuple["KerasClassifier", History]:
+    def _start(
+        self, X: MFCCs, shares: NDArray[np.float32], seed: int, *, go_on: bool
+    ) -> tuple["KerasClassifier", History]:
         """Return the network to train, and the history of its earlier fits."""
         if go_on:
             return self.keras_classifier_, self.history_
         keras_classifier = self._make_keras_classifier(seed)
         if self.standardize:
             keras_classifier.model_.get_layer("standardization").set_weights(mean_and_scale(X))
+        if self.logit_adjustment:
+            keras_classifier.model_.get_layer("adjustment").set_weights([shares])
         return keras_classifier, {}
 
     def _make_keras_classifier(self, seed: int) -> "KerasClassifier":

@@ -1,6 +1,7 @@
 """The LIGHT-SERNET graph in plain Keras: Body I, Body II, Head; nothing else."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -56,6 +57,70 @@ class Standardization(layers.Layer):
         return (inputs - self.mean) / self.scale
 
 
+@keras.saving.register_keras_serializable(package="skser")
+class LogitAdjustment(layers.Layer):
+    """Divides probabilities by the shares of the classes in training, but not in training.
+
+    The shares, a variable of the network, are equal until `set_weights([shares])`.
+
+    Parameters
+    ----------
+    strength : float
+        Power of the shares that the probabilities are divided by.
+    **kwargs : dict
+        Parameters of every layer.
+    """
+
+    def __init__(self, strength: float, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.strength = strength
+
+    def build(self, input_shape: tuple) -> None:
+        """Make the variable.
+
+        Parameters
+        ----------
+        input_shape : tuple
+            Shape of a batch; its last axis is that of the classes.
+        """
+        shape = input_shape[-1:]
+        self.shares = self.add_weight(
+            shape=shape, initializer="ones", trainable=False, name="shares"
+        )
+
+    def call(
+        self, probabilities: keras.KerasTensor, training: bool | None = None
+    ) -> keras.KerasTensor:
+        """Adjust the probabilities of a batch.
+
+        Parameters
+        ----------
+        probabilities : tensor of shape (n_samples, n_classes)
+            One row an utterance.
+        training : bool, optional
+            Whether to leave them as they are.
+
+        Returns
+        -------
+        adjusted : tensor of shape (n_samples, n_classes)
+            Probabilities again.
+        """
+        if training:
+            return probabilities
+        adjusted = probabilities / self.shares**self.strength
+        return adjusted / keras.ops.sum(adjusted, axis=-1, keepdims=True)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what a copy is made from.
+
+        Returns
+        -------
+        config : dict
+            Parameters of the layer.
+        """
+        return {**super().get_config(), "strength": self.strength}
+
+
 def build_light_sernet(
     n_classes: int,
     *,
@@ -66,6 +131,7 @@ def build_light_sernet(
     precision: str = "float32",
     standardize: bool = False,
     batch_norm_momentum: float = 0.99,
+    logit_adjustment: float = 0.0,
     seed: int = 0,
 ) -> keras.Model:
     """Build the network, for utterances of any number of frames.
@@ -88,6 +154,8 @@ def build_light_sernet(
         Whether a `Standardization` comes before Body I; it needs to be given its mean and scale.
     batch_norm_momentum : float, default=0.99
         Share that the moving averages of the normalisations keep at each step.
+    logit_adjustment : float, default=0.0
+        Strength of the `LogitAdjustment` that the network ends in; with 0 it has none.
     seed : int, default=0
         Seed of the initial weights and of the dropout.
 
@@ -153,6 +221,9 @@ def build_light_sernet(
         dtype="float32",
         name="emotion",
     )(hidden)
+    if logit_adjustment:
+        adjust = LogitAdjustment(float(logit_adjustment), name="adjustment", dtype="float32")
+        probabilities = adjust(probabilities)
     return keras.Model(mfcc, probabilities, name="light_sernet")
 
 
