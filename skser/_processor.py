@@ -23,8 +23,7 @@ def warn_if_slow(precision: str) -> None:
     SlowPrecisionWarning
         If TensorFlow computes on a processor that is known not to have them.
     """
-    instructions = _instructions()
-    if precision != "bfloat16" or instructions is None or instructions & _INSTRUCTIONS:
+    if not lacks(precision):
         return
     start_keras()
     import keras
@@ -40,6 +39,23 @@ def warn_if_slow(precision: str) -> None:
             SlowPrecisionWarning,
             stacklevel=1,  # the same place for all callers, so that it is said once
         )
+
+
+def lacks(precision: str) -> bool:
+    """Tell whether the processor is known to have no instructions for a number format.
+
+    Parameters
+    ----------
+    precision : {"float32", "bfloat16"}
+        The number format.
+
+    Returns
+    -------
+    lacks : bool
+        False where nobody knows.
+    """
+    instructions = _instructions()
+    return precision == "bfloat16" and instructions is not None and not instructions & _INSTRUCTIONS
 
 
 def _instructions() -> set[str] | None:
