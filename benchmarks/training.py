@@ -24,7 +24,7 @@ def run(repeats: int) -> list[Row]:
     rows : list of Row
         The results.
     """
-    from skser._processor import lacks
+    from skser._processor import is_emulated
     from skser.network import build_light_sernet
     from skser.training import train
 
@@ -37,7 +37,7 @@ def run(repeats: int) -> list[Row]:
     settings = {"batch_size": _BATCH, "learning_rate": 1e-4, "schedule": None}
     functions = {}
     for precision in ("float32", "bfloat16"):
-        if lacks(precision):
+        if is_emulated(precision):
             continue
         network = build_light_sernet(7, precision=precision)
         compile_model(network)

@@ -15,13 +15,11 @@ from sklearn.utils.validation import check_consistent_length
 from ._inner_splits import mixed_speakers
 from ._parts import parts_of
 from ._predictions import find_network, seed_params
-from ._processor import warn_if_slow
 from ._protocol import Fold, Protocol
 from ._text import some
 from ._utterances import is_path
 from .adaptation import SpeakerStandardizer
 from .audit import split_corpus, with_content
-from .classifier import LightSERNetClassifier
 from .exceptions import EvaluationError, MissingClassWarning, MixedSpeakersWarning, SmallFoldWarning
 from .protocols import SpeakerAdaptation
 
@@ -109,7 +107,7 @@ def check_seeds(caller: str, seeds: Sequence[int], model: BaseEstimator) -> list
 def check_model(
     model: BaseEstimator, protocol: Protocol, corpus: Bunch, folds: Sequence[Fold]
 ) -> None:
-    """Refuse a model that a protocol has no use for, and warn of what slows or misleads it.
+    """Refuse a model that a protocol has no use for, and warn of one that mixes speakers inside.
 
     Parameters
     ----------
@@ -132,8 +130,6 @@ def check_model(
     -----
     MixedSpeakersWarning
         If a part of the model splits its training data, and not by speaker.
-    SlowPrecisionWarning
-        If the processor has no instructions for the network's number format.
     """
     if protocol.caveat and find_network(model) is None:
         raise EvaluationError(
@@ -159,9 +155,6 @@ def check_model(
             f"several speakers as if they were one. Got {type(model).__name__}; evaluate the "
             "Pipeline itself."
         )
-    for part in parts:
-        if isinstance(part, LightSERNetClassifier):
-            warn_if_slow(part.precision)
     train = folds[0].train
     for part, speakers in mixed_speakers(model, corpus.target[train], corpus.groups[train]):
         name = type(part).__name__

@@ -1,6 +1,5 @@
 """Train and test fold after fold, in one process or in several."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
@@ -24,7 +23,7 @@ from ._process import start_keras
 from ._protocol import Fold
 from ._speakers import speaker_params
 from .callbacks import listen_to_epochs
-from .exceptions import EvaluationError, SlowPrecisionWarning
+from .exceptions import EvaluationError
 
 
 class Job(NamedTuple):
@@ -139,9 +138,7 @@ def _run_task(
 ) -> tuple[int, dict | Failure]:
     fold, seed = task.job
     try:
-        hears = listen_to_epochs(write_epochs(folder, index)) if folder else nullcontext()
-        with hears, warnings.catch_warnings():
-            warnings.simplefilter("ignore", SlowPrecisionWarning)  # said before the first fold
+        with listen_to_epochs(write_epochs(folder, index)) if folder else nullcontext():
             result = predict_fold(task.model, corpus, fold, seed, caveat)
     except Exception as error:
         if not keep_going:

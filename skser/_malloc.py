@@ -7,10 +7,15 @@ from contextlib import contextmanager
 from functools import lru_cache
 from threading import Lock
 
-# From glibc's malloc.h; the values that it would itself come to after freeing a block of 32 MiB.
+KEPT_ANYWAY = 2**25  # bytes of the largest block that glibc itself comes to keep
+
+# From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
 _KEEP = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1}
-_AS_USUAL = {_M_MMAP_MAX: 65536, _M_MMAP_THRESHOLD: 2**25, _M_TRIM_THRESHOLD: 2**26}
+# What glibc's own thresholds, which move with use until they are set, come to after large blocks.
+_AS_USUAL = {_M_MMAP_MAX: 65536, _M_MMAP_THRESHOLD: KEPT_ANYWAY, _M_TRIM_THRESHOLD: 2 * KEPT_ANYWAY}
+_ENVIRONMENT = ("MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
+_TUNABLES = ("glibc.malloc.mmap_", "glibc.malloc.trim_threshold")
 
 _lock = Lock()
 _users = 0  # the setting belongs to the process, and trainings may run in several threads
@@ -21,8 +26,8 @@ def freed_memory_kept() -> Iterator[None]:
     """Keep freed memory inside the `with` block, and give it back after it.
 
     What passes between the layers is dozens of blocks over 32 MiB a batch. glibc asks the system
-    for each of them anew, which clears all pages first. Settings of the user's own stay, and
-    nothing happens where the C library is another.
+    for each of them anew, which clears all pages first. Nothing is done where these settings are
+    made in the environment, or the C library is another.
 
     Yields
     ------
@@ -64,7 +69,9 @@ def _set(libc: ctypes.CDLL, options: dict[int, int]) -> None:
 
 def _is_set_by_user() -> bool:
     tunables = os.environ.get("GLIBC_TUNABLES", "")
-    return "glibc.malloc" in tunables or any(name.startswith("MALLOC_") for name in os.environ)
+    return any(name in os.environ for name in _ENVIRONMENT) or any(
+        name in tunables for name in _TUNABLES
+    )
 
 
 @lru_cache(maxsize=1)

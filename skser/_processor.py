@@ -9,9 +9,11 @@ from .exceptions import SlowPrecisionWarning
 _CPUINFO = Path("/proc/cpuinfo")
 _INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}  # of x86, x86, and Arm
 
+_said = False  # a filter of Python would forget it at the next catch_warnings
+
 
 def warn_if_slow(precision: str) -> None:
-    """Warn of a number format that the processor has no instructions for.
+    """Warn, once in a process, of a number format that the processor has no instructions for.
 
     Parameters
     ----------
@@ -21,9 +23,11 @@ def warn_if_slow(precision: str) -> None:
     Warns
     -----
     SlowPrecisionWarning
-        If TensorFlow computes on a processor that is known not to have them.
+        If TensorFlow computes on a processor that is known not to have them. Of what other
+        backends do then nothing is known.
     """
-    if not lacks(precision):
+    global _said
+    if _said or not is_emulated(precision):
         return
     start_keras()
     import keras
@@ -33,15 +37,16 @@ def warn_if_slow(precision: str) -> None:
     from ._tensorflow import has_gpu
 
     if not has_gpu():
+        _said = True
         warnings.warn(
             f"This processor has no instructions for {precision}, and computes in it many times "
             "slower than in float32; train with precision='float32' (--precision float32) here.",
             SlowPrecisionWarning,
-            stacklevel=1,  # the same place for all callers, so that it is said once
+            stacklevel=4,  # who called fit
         )
 
 
-def lacks(precision: str) -> bool:
+def is_emulated(precision: str) -> bool:
     """Tell whether the processor is known to have no instructions for a number format.
 
     Parameters
@@ -51,18 +56,14 @@ def lacks(precision: str) -> bool:
 
     Returns
     -------
-    lacks : bool
+    is_emulated : bool
         False where nobody knows.
     """
-    instructions = _instructions()
-    return precision == "bfloat16" and instructions is not None and not instructions & _INSTRUCTIONS
-
-
-def _instructions() -> set[str] | None:
-    """Return what the processor's flags name; None where Linux does not say."""
+    if precision != "bfloat16":
+        return False
     try:
         lines = _CPUINFO.read_text().splitlines()
     except OSError:
-        return None
-    named = (line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Feat")))
-    return next(map(set, named), None)
+        return False
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), None)
+    return flags is not None and _INSTRUCTIONS.isdisjoint(flags.split())

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 from scikeras.wrappers import KerasClassifier
 
-from ._processor import warn_if_slow
 from .losses import make_loss
 from .network import build_light_sernet
 
@@ -19,7 +18,6 @@ def make_keras_classifier(
     loss: str,
     gamma: float,
     weight_decay: float,
-    precision: str,
     **network_params: Any,
 ) -> KerasClassifier:
     """Build the network and compile it with Adam.
@@ -36,8 +34,6 @@ def make_keras_classifier(
         Parameter of the focal loss.
     weight_decay : float
         Share of the learning rate by which each step shrinks all weights.
-    precision : {"float32", "bfloat16"}
-        Number format of the convolutions.
     **network_params : dict
         Other parameters of `build_light_sernet`.
 
@@ -45,16 +41,8 @@ def make_keras_classifier(
     -------
     keras_classifier : KerasClassifier
         Initialised with labels 0 to n_classes - 1; its `model_` is the compiled network.
-
-    Warns
-    -----
-    SlowPrecisionWarning
-        If the processor has no instructions for the number format.
     """
-    warn_if_slow(precision)
-    build = partial(
-        build_light_sernet, n_classes, n_mfcc=n_mfcc, precision=precision, **network_params
-    )
+    build = partial(build_light_sernet, n_classes, n_mfcc=n_mfcc, **network_params)
     keras_classifier = KerasClassifier(
         model=partial(_build_and_compile, build),
         loss=make_loss(loss, gamma),

@@ -70,8 +70,8 @@ def combine_weights(
 
 
 def share_of_classes(
-    labels: NDArray[np.int64], weight: NDArray[np.float32], n_classes: int
+    targets: NDArray[np.float32], weight: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return the share of each class in the loss; one that has none counts as one utterance."""
-    sums = np.bincount(labels, weight, n_classes)
-    return np.maximum(sums / (sums.sum() or 1), 1 / len(labels)).astype(np.float32)
+    """Return the share of each class in the loss; 1 of one that has none, and so is not learnt."""
+    sums = weight @ targets
+    return np.divide(sums, sums.sum(), out=np.ones_like(sums), where=sums > 0)

@@ -93,7 +93,7 @@ def has_gpu() -> bool:
     has_gpu : bool
         Whether there is one that it can use.
     """
-    return bool(tf.config.list_physical_devices("GPU"))
+    return bool(tf.config.get_visible_devices("GPU"))
 
 
 def count_flops(network: keras.Model) -> int:

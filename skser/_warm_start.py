@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ._classifier_network import network_params
+
 if TYPE_CHECKING:
     from .classifier import LightSERNetClassifier
 
 History = dict[str, list[float]]
 
 
-def goes_on(estimator: "LightSERNetClassifier") -> bool:
-    """Tell whether a fit goes on from an earlier one, and check that it can.
+def check_warm_start(estimator: "LightSERNetClassifier") -> bool:
+    """Check that a fit can go on from the earlier one if it is to, and return whether it is to.
 
     Parameters
     ----------
@@ -33,7 +35,7 @@ def goes_on(estimator: "LightSERNetClassifier") -> bool:
     if not estimator.warm_start or not hasattr(estimator, "keras_classifier_"):
         return False
     first = estimator._network_params
-    for parameter, value in estimator._get_network_params().items():
+    for parameter, value in network_params(estimator).items():
         if value != first[parameter]:
             raise ValueError(
                 f"With warm_start=True the {parameter!r} parameter of {type(estimator).__name__} "
@@ -52,27 +54,25 @@ def _check_same_speakers(epoch_selection: str, history: History) -> None:
         )
 
 
-def draw_seeds(estimator: "LightSERNetClassifier", *, go_on: bool) -> tuple[int, int]:
-    """Draw the seeds of a fit, and keep that of the speakers who are set aside.
+def draw_seeds(estimator: "LightSERNetClassifier", *, go_on: bool) -> tuple[int, int, int]:
+    """Draw the seeds of a fit.
 
     Parameters
     ----------
     estimator : LightSERNetClassifier
         The classifier.
     go_on : bool
-        Whether the fit goes on from an earlier one; the same speakers are set aside then.
+        Whether the fit goes on from an earlier one; it sets the same speakers aside then.
 
     Returns
     -------
-    network_seed, order_seed : int
-        Seeds of the network, and of the order of the utterances.
+    network_seed, order_seed, speaker_seed : int
+        Seeds of the network, of the order of the utterances, and of who is set aside.
     """
     random_state = check_random_state(estimator.random_state)
     seeds = random_state.randint(np.iinfo(np.int32).max, size=3).tolist()
     network_seed, order_seed, speaker_seed = seeds
-    if not go_on or not hasattr(estimator, "_speaker_seed"):
-        estimator._speaker_seed = speaker_seed
-    return network_seed, order_seed
+    return network_seed, order_seed, estimator._speaker_seed if go_on else speaker_seed
 
 
 def join_histories(earlier: History, later: History) -> History:

@@ -10,13 +10,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from ._classifier_network import adjust_network, start_network
 from ._memory import check_batch_fits
 from ._mfcc_input import check_mfcc
-from ._moments import mean_and_scale
 from ._paths import PATHS, check_paths
-from ._process import start_keras
+from ._processor import warn_if_slow
 from ._targets import check_labels, combine_weights, make_targets, share_of_classes
-from ._warm_start import History, draw_seeds, goes_on, join_histories
+from ._warm_start import check_warm_start, draw_seeds, join_histories
 from .augment import Augmentation
 from .callbacks import epoch_bar
 from .epochs import BestEpoch, Judge, set_aside
@@ -24,12 +24,6 @@ from .training import MFCCs, predict, train
 
 if TYPE_CHECKING:
     from scikeras.wrappers import KerasClassifier
-
-# The parameters, beside the paths, that the compiled network is built from.
-_OF_NETWORK = (
-    *("loss", "gamma", "dropout", "l2", "weight_decay", "precision"),
-    *("standardize", "batch_norm_momentum", "logit_adjustment"),
-)
 
 
 class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
@@ -66,8 +60,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         Share that the moving averages of batch normalisation keep at each step. With 0.99 they
         need hundreds of steps to follow, so after a few epochs the network predicts badly.
     logit_adjustment : float, default=0.0
-        Power of the emotions' shares in training by which their probabilities are divided in
-        prediction: 1 takes all emotions as equally common, 0 as common as in training.
+        Power of the emotions' shares in the loss of the last `fit` by which it divides their
+        probabilities in prediction: 1 takes all as equally common, 0 as common as in training.
     class_weight : dict of label to float, "balanced" or None, default=None
         Weight of each class in the loss; `"balanced"` is inverse to their counts.
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
@@ -77,7 +71,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         passes between the layers has 8 significant bits; the weights, the statistics of the
         normalisation, the last layer and the loss stay float32. Probabilities then differ by
         rounding, and a training ends in other weights than in float32. It is faster only on
-        processors with bfloat16 instructions (AVX512-BF16, AMX, Arm BF16), and slower on others.
+        processors with bfloat16 instructions (AVX512-BF16, AMX, Arm BF16); `fit` warns on others.
     epoch_selection : {"last", "inner"}, default="last"
         Which epoch's weights are kept. `"inner"` sets some of the training speakers aside, which
         `fit` must be told as `groups`, trains on the others, and keeps the epoch (of equal ones
@@ -258,6 +252,11 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
             only one class, the MFCCs are not finite, or speakers are needed and missing.
         TrainingError
             If a batch does not fit into memory, or the loss does not stay finite.
+
+        Warns
+        -----
+        SlowPrecisionWarning
+            If the processor has no instructions for `precision`; once in a process.
         """
         return self._fit(X, y, sample_weight, groups)
 
@@ -271,34 +270,30 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     ) -> Self:
         """Train, and keep the epoch that a judge likes best if one is given."""
         self._check_parameters()
-        go_on = goes_on(self)
+        go_on = check_warm_start(self)
         if not go_on:
             self.__dict__.pop("keras_classifier_", None)  # a fit that fails leaves none behind
         X = check_mfcc(self, X, reset=not go_on)
         labels = check_labels(self, X, y, go_on=go_on)
         weight = combine_weights(self, sample_weight, X, y)
         check_consistent_length(X, groups)
-        network_seed, order_seed = draw_seeds(self, go_on=go_on)
-        rows, patience = np.arange(len(X)), None
-        if self.epoch_selection == "inner" and judge is None:
-            rows, judge = set_aside(
-                *(X, labels, groups),
-                fraction=self.validation_fraction,
-                seed=self._speaker_seed,
-                batch_size=self.batch_size,
-            )
-            patience = self.patience
+        network_seed, order_seed, self._speaker_seed = draw_seeds(self, go_on=go_on)
+        rows, judge, patience = self._set_aside(X, labels, groups, judge)
         heard = X if len(rows) == len(X) else [X[row] for row in rows]  # no copy
         augment = None if self.augment is None else clone(self.augment).fit(heard)
         check_batch_fits(heard, augment, batch_size=self.batch_size, precision=self.precision)
-        shares = share_of_classes(labels[rows], weight[rows], len(self.classes_))
-        keras_classifier, earlier = self._start(heard, shares, network_seed, go_on=go_on)
-        best = BestEpoch(keras_classifier.model_, judge, patience=patience) if judge else None
+        warn_if_slow(self.precision)
+        keras_classifier = start_network(self, heard, network_seed, go_on=go_on)
+        network, earlier = keras_classifier.model_, self.history_ if go_on else {}
+        targets = make_targets(labels, len(self.classes_), smoothing=self.label_smoothing)
+        shares = share_of_classes(targets[rows], weight[rows])
+        adjust_network(network, self.logit_adjustment, shares)
+        best = BestEpoch(network, judge, patience=patience) if judge else None
         with epoch_bar(self.epochs) if self.verbose else nullcontext():
             history = train(
-                keras_classifier.model_,
+                network,
                 X,
-                make_targets(labels, len(self.classes_), smoothing=self.label_smoothing),
+                targets,
                 weight,
                 epochs=self.epochs,
                 batch_size=self.batch_size,
@@ -315,6 +310,24 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         self.keras_classifier_ = keras_classifier
         self.history_ = join_histories(earlier, history)
         return self
+
+    def _set_aside(
+        self,
+        X: MFCCs,
+        labels: NDArray[np.int64],
+        groups: ArrayLike | None,
+        judge: Judge | None,
+    ) -> tuple[NDArray[np.intp], Judge | None, int | None]:
+        """Return the rows to train on, who judges the epochs, and how patient training is."""
+        if self.epoch_selection == "last" or judge is not None:
+            return np.arange(len(X)), judge, None
+        rows, judge = set_aside(
+            *(X, labels, groups),
+            fraction=self.validation_fraction,
+            seed=self._speaker_seed,
+            batch_size=self.batch_size,
+        )
+        return rows, judge, self.patience
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Predict how likely each emotion is.
@@ -359,32 +372,6 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         self._validate_params()
         check_paths(type(self).__name__, self.paths)
-
-    def _start(
-        self, X: MFCCs, shares: NDArray[np.float32], seed: int, *, go_on: bool
-    ) -> tuple["KerasClassifier", History]:
-        """Return the network to train, and the history of its earlier fits."""
-        if go_on:
-            return self.keras_classifier_, self.history_
-        keras_classifier = self._make_keras_classifier(seed)
-        if self.standardize:
-            keras_classifier.model_.get_layer("standardization").set_weights(mean_and_scale(X))
-        if self.logit_adjustment:
-            keras_classifier.model_.get_layer("adjustment").set_weights([shares])
-        return keras_classifier, {}
-
-    def _make_keras_classifier(self, seed: int) -> "KerasClassifier":
-        start_keras()
-        from ._scikeras import make_keras_classifier
-
-        self._network_params = self._get_network_params()
-        return make_keras_classifier(
-            len(self.classes_), n_mfcc=self.n_features_in_, seed=seed, **self._network_params
-        )
-
-    def _get_network_params(self) -> dict[str, Any]:
-        """Return the parameters that the compiled network is built from."""
-        return {"paths": tuple(self.paths), **{name: getattr(self, name) for name in _OF_NETWORK}}
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "keras_classifier_")

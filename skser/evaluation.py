@@ -85,7 +85,7 @@ def evaluate(
     FailedFoldWarning
         If a fold fails.
     SlowPrecisionWarning
-        If a network computes in a number format that the processor has no instructions for.
+        If the processor has no instructions for the network's number format.
     SmallFoldWarning
         If a speaker has a single utterance, so that its own scores say little.
 

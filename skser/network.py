@@ -1,7 +1,6 @@
 """The LIGHT-SERNET graph in plain Keras: Body I, Body II, Head; nothing else."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -59,21 +58,14 @@ class Standardization(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="skser")
 class LogitAdjustment(layers.Layer):
-    """Divides probabilities by the shares of the classes in training, but not in training.
+    """Subtracts an offset from each logit in prediction, and leaves training as it is.
 
-    The shares, a variable of the network, are equal until `set_weights([shares])`.
+    The offsets, a variable of the network, are 0 until `set_weights([offsets])`.
 
-    Parameters
+    References
     ----------
-    strength : float
-        Power of the shares that the probabilities are divided by.
-    **kwargs : dict
-        Parameters of every layer.
+    A. K. Menon et al.: "Long-tail learning via logit adjustment", ICLR 2021, section 4.
     """
-
-    def __init__(self, strength: float, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.strength = strength
 
     def build(self, input_shape: tuple) -> None:
         """Make the variable.
@@ -84,8 +76,8 @@ class LogitAdjustment(layers.Layer):
             Shape of a batch; its last axis is that of the classes.
         """
         shape = input_shape[-1:]
-        self.shares = self.add_weight(
-            shape=shape, initializer="ones", trainable=False, name="shares"
+        self.offsets = self.add_weight(
+            shape=shape, initializer="zeros", trainable=False, name="offsets"
         )
 
     def call(
@@ -107,18 +99,7 @@ class LogitAdjustment(layers.Layer):
         """
         if training:
             return probabilities
-        adjusted = probabilities / self.shares**self.strength
-        return adjusted / keras.ops.sum(adjusted, axis=-1, keepdims=True)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what a copy is made from.
-
-        Returns
-        -------
-        config : dict
-            Parameters of the layer.
-        """
-        return {**super().get_config(), "strength": self.strength}
+        return keras.ops.softmax(keras.ops.log(probabilities) - self.offsets)
 
 
 def build_light_sernet(
@@ -131,7 +112,7 @@ def build_light_sernet(
     precision: str = "float32",
     standardize: bool = False,
     batch_norm_momentum: float = 0.99,
-    logit_adjustment: float = 0.0,
+    logit_adjustment: bool = False,
     seed: int = 0,
 ) -> keras.Model:
     """Build the network, for utterances of any number of frames.
@@ -154,8 +135,8 @@ def build_light_sernet(
         Whether a `Standardization` comes before Body I; it needs to be given its mean and scale.
     batch_norm_momentum : float, default=0.99
         Share that the moving averages of the normalisations keep at each step.
-    logit_adjustment : float, default=0.0
-        Strength of the `LogitAdjustment` that the network ends in; with 0 it has none.
+    logit_adjustment : bool, default=False
+        Whether the network ends in a `LogitAdjustment`.
     seed : int, default=0
         Seed of the initial weights and of the dropout.
 
@@ -222,8 +203,7 @@ def build_light_sernet(
         name="emotion",
     )(hidden)
     if logit_adjustment:
-        adjust = LogitAdjustment(float(logit_adjustment), name="adjustment", dtype="float32")
-        probabilities = adjust(probabilities)
+        probabilities = LogitAdjustment(name="adjustment", dtype="float32")(probabilities)
     return keras.Model(mfcc, probabilities, name="light_sernet")
 
 

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from ._classifier_network import make_network
 from ._environment import describe_backend, describe_versions
 from ._files import replaced_file
 from .augment import Augmentation
@@ -268,7 +269,7 @@ def _restore(
     classifier.history_ = settings["history"]
     classifier.epoch_ = settings["epoch"]
     classifier._speaker_seed = settings["speaker_seed"]
-    keras_classifier = classifier._make_keras_classifier(seed=0)
+    keras_classifier = make_network(classifier, seed=0)
     network = keras_classifier.model_
     if [weight.path for weight in network.weights] != settings["weights"]:
         raise ValueError("its weights are not those of the network")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ._malloc import freed_memory_kept
+from ._malloc import KEPT_ANYWAY, freed_memory_kept
 from .augment import Augmentation
 from .callbacks import report_epoch
 from .exceptions import TrainingError
@@ -21,6 +21,8 @@ from .schedules import SCHEDULES
 
 if TYPE_CHECKING:
     import keras
+
+_BYTES = 4 * 96  # of the largest block, for a coefficient of a frame: the filters of Body I
 
 MFCCs = NDArray[np.float32] | list[NDArray[np.float32]]
 """An array of shape (n_samples, n_frames, n_mfcc), or a list of (n_frames_i, n_mfcc) arrays."""
@@ -155,8 +157,8 @@ def predict(
     probabilities = np.empty((len(rows), model.output_shape[-1]), dtype=np.float32)
     n_frames = _n_frames(X, rows)
     forward = _forward(model)
-    # The blocks of a single utterance are small enough to be kept anyway.
-    with freed_memory_kept() if len(rows) > 1 else nullcontext():
+    positions = min(len(rows), batch_size) * n_frames.max(initial=0) * model.input_shape[-1]
+    with freed_memory_kept() if _BYTES * positions > KEPT_ANYWAY else nullcontext():
         for length in np.unique(n_frames):
             for batch in _slices(np.flatnonzero(n_frames == length), batch_size):
                 probabilities[batch] = forward(_gather(X, rows[batch]))

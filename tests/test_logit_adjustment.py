@@ -39,7 +39,8 @@ def expect(probabilities, shares, strength):
 
 
 def shares_of(classifier):
-    return classifier.keras_classifier_.model_.get_layer("adjustment").get_weights()[0]
+    offsets = classifier.keras_classifier_.model_.get_layer("adjustment").get_weights()[0]
+    return np.exp(offsets / classifier.logit_adjustment)
 
 
 def test_only_predictions_are_adjusted(mfcc, plain, adjusted):
@@ -63,10 +64,23 @@ def test_balanced_weights_leave_nothing_to_adjust(mfcc):
     np.testing.assert_allclose(both.predict_proba(mfcc), expected, rtol=1e-5)
 
 
-def test_an_emotion_without_weight_counts_as_one_utterance(mfcc):
+def test_label_smoothing_gives_each_emotion_a_share(mfcc):
     weight = np.where(LABELS == "fear", 0.0, 1.0)
-    classifier = tiny(logit_adjustment=1).fit(mfcc, LABELS, sample_weight=weight)
-    np.testing.assert_allclose(shares_of(classifier), [12 / 16, 1 / 24, 4 / 16], rtol=1e-6)
+    classifier = tiny(logit_adjustment=1, label_smoothing=0.3)
+    shares = shares_of(classifier.fit(mfcc, LABELS, sample_weight=weight))
+    np.testing.assert_allclose(shares, [0.7 * 0.75 + 0.1, 0.1, 0.7 * 0.25 + 0.1], rtol=1e-5)
+
+
+def test_an_emotion_without_share_is_not_made_up_for(mfcc):
+    weight = np.where(LABELS == "fear", 0.0, 1.0)
+    classifier = tiny(logit_adjustment=1, epochs=30).fit(mfcc, LABELS, sample_weight=weight)
+    np.testing.assert_allclose(shares_of(classifier), [0.75, 1, 0.25], rtol=1e-5)
+    assert "fear" not in classifier.predict(mfcc)
+
+
+def test_even_a_large_strength_gives_probabilities(mfcc):
+    probabilities = tiny(logit_adjustment=100).fit(mfcc, LABELS).predict_proba(mfcc)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
 def test_speakers_set_aside_do_not_count(mfcc):
@@ -79,14 +93,20 @@ def test_speakers_set_aside_do_not_count(mfcc):
     assert any(np.allclose(shares, own) for own in of_speaker)
 
 
-def test_is_saved_and_goes_on(mfcc, adjusted, tmp_path):
+def test_is_saved(mfcc, adjusted, tmp_path):
     save(adjusted, tmp_path / "model.skser")
     restored = load(tmp_path / "model.skser")
     np.testing.assert_array_equal(restored.predict_proba(mfcc), adjusted.predict_proba(mfcc))
-    going_on = clone(adjusted).set_params(warm_start=True).fit(mfcc, LABELS).fit(mfcc, LABELS)
-    np.testing.assert_array_equal(shares_of(going_on), shares_of(adjusted))
+
+
+def test_a_warm_start_takes_the_shares_and_the_strength_of_the_last_fit(mfcc, adjusted):
+    classifier = clone(adjusted).set_params(warm_start=True).fit(mfcc, LABELS)
+    classifier.set_params(logit_adjustment=2).fit(mfcc, LABELS[::-1])
+    np.testing.assert_allclose(shares_of(classifier), SHARES, rtol=1e-5)
+    classifier.fit(mfcc[4:], LABELS[4:])
+    np.testing.assert_allclose(shares_of(classifier), np.array([8, 8, 4]) / 20, rtol=1e-5)
     with pytest.raises(ValueError, match=r"the 'logit_adjustment' parameter .* stay as in the"):
-        going_on.set_params(logit_adjustment=1).fit(mfcc, LABELS)
+        classifier.set_params(logit_adjustment=0).fit(mfcc, LABELS)
 
 
 def test_refuses_a_negative_strength(mfcc):
@@ -95,12 +115,12 @@ def test_refuses_a_negative_strength(mfcc):
 
 
 def test_the_layer_waits_for_prediction_and_can_be_copied():
-    layer = LogitAdjustment(1.0)
+    layer = LogitAdjustment()
     probabilities = np.array([[0.5, 0.5], [0.8, 0.2]], dtype=np.float32)
     layer(probabilities)
-    layer.set_weights([np.array([0.8, 0.2])])
+    layer.set_weights([np.log([0.8, 0.2])])
     assert np.array_equal(layer(probabilities, training=True), probabilities)
     expected = [[0.2, 0.8], [0.5, 0.5]]
     np.testing.assert_allclose(np.asarray(layer(probabilities)), expected, rtol=1e-6)
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert copy.strength == 1.0
+    assert isinstance(copy, LogitAdjustment)

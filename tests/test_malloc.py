@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from skser import LightSERNetClassifier, _malloc
+from skser import LightSERNetClassifier, _malloc, training
 
 pytestmark = pytest.mark.skipif(
     _malloc._glibc() is None, reason="the C library is not glibc; nothing is done there"
@@ -58,9 +59,40 @@ def test_blocks_are_kept_inside_and_given_back_after():
     assert grown < 2**24 / 4096  # pages; a block has four times as many
 
 
-def test_a_setting_of_the_user_stays():
-    usual, kept, *_ = run(MALLOC_ARENA_MAX="1")
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"MALLOC_TRIM_THRESHOLD_": "131072"},
+        {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072"},
+    ],
+)
+def test_a_setting_of_the_user_stays(setting):
+    usual, kept, *_ = run(**setting)
     assert kept > usual / 2
+
+
+def test_another_setting_of_the_user_does_not_matter():
+    usual, kept, *_ = run(MALLOC_ARENA_MAX="1")
+    assert kept < usual / 10
+
+
+@pytest.mark.parametrize(("n", "kept"), [(1, 0), (10, 1)])  # of 5 s: 4.9 MB each in Body I
+def test_a_prediction_keeps_its_memory_if_its_blocks_are_large(monkeypatch, n, kept):
+    monkeypatch.setattr(_malloc, "_is_set_by_user", lambda: False)
+    users = []
+
+    def forward(network):
+        def predict(mfcc):
+            users.append(_malloc._users)
+            return np.full((len(mfcc), 2), 0.5, np.float32)
+
+        return predict
+
+    monkeypatch.setattr(training, "_forward", forward)
+    network = SimpleNamespace(output_shape=(None, 2), input_shape=(None, None, 40))
+    training.predict(network, np.zeros((n, 320, 40), np.float32), batch_size=8)
+    assert set(users) == {kept}
+    assert _malloc._users == 0
 
 
 def test_a_training_keeps_its_memory_even_if_it_fails_and_gives_it_back(monkeypatch):

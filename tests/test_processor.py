@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from skser import LightSERNetClassifier, _processor, evaluate, make_light_sernet
+from skser import LightSERNetClassifier, _processor, evaluate, load, make_light_sernet, save
 from skser._processor import warn_if_slow
 from skser.exceptions import SlowPrecisionWarning
 
@@ -19,21 +19,23 @@ def cpuinfo(tmp_path, monkeypatch):
     path = tmp_path / "cpuinfo"
     path.write_text(WITHOUT)
     monkeypatch.setattr(_processor, "_CPUINFO", path)
+    monkeypatch.setattr(_processor, "_said", False)
     return path
 
 
 def caught(function, *args, **params):
-    """Return the warnings of a call, as a user without filters sees them."""
+    """Return the warnings of a call that nothing filters."""
     with warnings.catch_warnings(record=True) as record:
-        warnings.simplefilter("default")
+        warnings.simplefilter("always")
         function(*args, **params)
     return [str(warning.message) for warning in record if warning.category is SlowPrecisionWarning]
 
 
-def test_warns_of_bfloat16_alone(cpuinfo):
+def test_warns_of_bfloat16_once(cpuinfo):
+    assert not caught(warn_if_slow, "float32")
     with pytest.warns(SlowPrecisionWarning, match=MESSAGE):
         warn_if_slow("bfloat16")
-    assert not caught(warn_if_slow, "float32")
+    assert not caught(warn_if_slow, "bfloat16")
 
 
 @pytest.mark.parametrize(
@@ -56,15 +58,30 @@ def test_is_silent_on_a_gpu(cpuinfo, monkeypatch):
     assert not caught(warn_if_slow, "bfloat16")
 
 
-def test_fit_warns(cpuinfo):
-    X = np.random.default_rng(0).normal(size=(4, 20, 40)).astype(np.float32)
+def test_is_silent_on_another_backend(cpuinfo, monkeypatch):
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    assert not caught(warn_if_slow, "bfloat16")
+
+
+@pytest.fixture
+def mfcc():
+    return np.random.default_rng(0).normal(size=(4, 20, 40)).astype(np.float32)
+
+
+def test_fit_warns_where_it_was_called(cpuinfo, mfcc):
+    with pytest.warns(SlowPrecisionWarning, match=MESSAGE) as record:
+        LightSERNetClassifier(epochs=1, precision="bfloat16").fit(mfcc, [0, 1, 0, 1])
+    assert [warning.filename for warning in record] == [__file__]
+
+
+def test_a_model_that_only_predicts_does_not_warn(cpuinfo, mfcc, tmp_path, monkeypatch):
     classifier = LightSERNetClassifier(epochs=1, precision="bfloat16")
-    assert len(caught(classifier.fit, X, [0, 1, 0, 1])) == 1
+    assert len(caught(classifier.fit, mfcc, [0, 1, 0, 1])) == 1
+    save(classifier, tmp_path / "model.skser")
+    monkeypatch.setattr(_processor, "_said", False)
+    assert not caught(lambda: load(tmp_path / "model.skser").predict(mfcc))
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
-def test_an_evaluation_warns_once(cpuinfo, noise, n_jobs, capfd):
+def test_an_evaluation_warns_once(cpuinfo, noise):
     model = make_light_sernet(recipe="short", duration=0.3, epochs=1, precision="bfloat16")
-    how = {"protocol": "leave-one-session-out", "n_jobs": n_jobs}
-    assert len(caught(evaluate, model, noise, **how)) == 1
-    assert "no instructions" not in capfd.readouterr().err  # of the workers
+    assert len(caught(evaluate, model, noise, protocol="leave-one-session-out")) == 1
