@@ -1,21 +1,17 @@
-"""The network of a classifier: built from its parameters, and told what training does not learn."""
+"""The network of a classifier: built from its parameters, and told the scale of its input."""
 
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ._moments import mean_and_scale
 from ._process import start_keras
 from .training import MFCCs
 
 if TYPE_CHECKING:
-    import keras
     from scikeras.wrappers import KerasClassifier
 
     from .classifier import LightSERNetClassifier
 
-# The parameters, beside the paths and the adjustment, that the compiled network is built from.
+# The parameters, beside the paths, that the compiled network is built from.
 _OF_NETWORK = (
     *("loss", "gamma", "dropout", "l2", "weight_decay", "precision"),
     *("standardize", "batch_norm_momentum"),
@@ -24,11 +20,8 @@ _OF_NETWORK = (
 
 def network_params(classifier: "LightSERNetClassifier") -> dict[str, Any]:
     """Return the parameters that the compiled network is built from."""
-    return {
-        "paths": tuple(classifier.paths),
-        "logit_adjustment": classifier.logit_adjustment > 0,  # its strength is a variable
-        **{name: getattr(classifier, name) for name in _OF_NETWORK},
-    }
+    params = {name: getattr(classifier, name) for name in _OF_NETWORK}
+    return {"paths": tuple(classifier.paths), **params}
 
 
 def make_network(classifier: "LightSERNetClassifier", seed: int) -> "KerasClassifier":
@@ -55,9 +48,3 @@ def start_network(
     if classifier.standardize:
         keras_classifier.model_.get_layer("standardization").set_weights(mean_and_scale(X))
     return keras_classifier
-
-
-def adjust_network(network: "keras.Model", strength: float, shares: NDArray[np.float32]) -> None:
-    """Let predictions make up for classes that have a small share in the loss."""
-    if strength:
-        network.get_layer("adjustment").set_weights([strength * np.log(shares)])

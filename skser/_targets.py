@@ -67,11 +67,3 @@ def combine_weights(
             )
         weight *= by_class
     return weight
-
-
-def share_of_classes(
-    targets: NDArray[np.float32], weight: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Return the share of each class in the loss; 1 of one that has none, and so is not learnt."""
-    sums = weight @ targets
-    return np.divide(sums, sums.sum(), out=np.ones_like(sums), where=sums > 0)

@@ -10,12 +10,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from ._classifier_network import adjust_network, start_network
+from ._classifier_network import start_network
 from ._memory import check_batch_fits
 from ._mfcc_input import check_mfcc
 from ._paths import PATHS, check_paths
 from ._processor import warn_if_slow
-from ._targets import check_labels, combine_weights, make_targets, share_of_classes
+from ._targets import check_labels, combine_weights, make_targets
 from ._warm_start import check_warm_start, draw_seeds, join_histories
 from .augment import Augmentation
 from .callbacks import epoch_bar
@@ -59,9 +59,6 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     batch_norm_momentum : float, default=0.99
         Share that the moving averages of batch normalisation keep at each step. With 0.99 they
         need hundreds of steps to follow, so after a few epochs the network predicts badly.
-    logit_adjustment : float, default=0.0
-        Power of the emotions' shares in the loss of the last `fit` by which it divides their
-        probabilities in prediction: 1 takes all as equally common, 0 as common as in training.
     class_weight : dict of label to float, "balanced" or None, default=None
         Weight of each class in the loss; `"balanced"` is inverse to their counts.
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
@@ -120,8 +117,6 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     A. Aftab, A. Morsali, S. Ghaemmaghami, B. Champagne: "LIGHT-SERNET: A lightweight fully
     convolutional neural network for speech emotion recognition", ICASSP 2022.
 
-    A. K. Menon et al.: "Long-tail learning via logit adjustment", ICLR 2021.
-
     Examples
     --------
     >>> from skser import LightSERNetClassifier, MFCCTransformer
@@ -155,7 +150,6 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         "augment": [Augmentation, None],
         "standardize": ["boolean"],
         "batch_norm_momentum": [Interval(Real, 0, 1, closed="left")],
-        "logit_adjustment": [Interval(Real, 0, None, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "paths": [tuple, list],
         "precision": [StrOptions({"float32", "bfloat16"})],
@@ -183,7 +177,6 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         augment: Augmentation | None = None,
         standardize: bool = False,
         batch_norm_momentum: float = 0.99,
-        logit_adjustment: float = 0.0,
         class_weight: dict | str | None = None,
         paths: tuple[str, ...] = tuple(PATHS),
         precision: str = "float32",
@@ -207,7 +200,6 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         self.augment = augment
         self.standardize = standardize
         self.batch_norm_momentum = batch_norm_momentum
-        self.logit_adjustment = logit_adjustment
         self.class_weight = class_weight
         self.paths = paths
         self.precision = precision
@@ -285,15 +277,12 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         warn_if_slow(self.precision)
         keras_classifier = start_network(self, heard, network_seed, go_on=go_on)
         network, earlier = keras_classifier.model_, self.history_ if go_on else {}
-        targets = make_targets(labels, len(self.classes_), smoothing=self.label_smoothing)
-        shares = share_of_classes(targets[rows], weight[rows])
-        adjust_network(network, self.logit_adjustment, shares)
         best = BestEpoch(network, judge, patience=patience) if judge else None
         with epoch_bar(self.epochs) if self.verbose else nullcontext():
             history = train(
                 network,
                 X,
-                targets,
+                make_targets(labels, len(self.classes_), smoothing=self.label_smoothing),
                 weight,
                 epochs=self.epochs,
                 batch_size=self.batch_size,

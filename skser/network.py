@@ -56,52 +56,6 @@ class Standardization(layers.Layer):
         return (inputs - self.mean) / self.scale
 
 
-@keras.saving.register_keras_serializable(package="skser")
-class LogitAdjustment(layers.Layer):
-    """Subtracts an offset from each logit in prediction, and leaves training as it is.
-
-    The offsets, a variable of the network, are 0 until `set_weights([offsets])`.
-
-    References
-    ----------
-    A. K. Menon et al.: "Long-tail learning via logit adjustment", ICLR 2021, section 4.
-    """
-
-    def build(self, input_shape: tuple) -> None:
-        """Make the variable.
-
-        Parameters
-        ----------
-        input_shape : tuple
-            Shape of a batch; its last axis is that of the classes.
-        """
-        shape = input_shape[-1:]
-        self.offsets = self.add_weight(
-            shape=shape, initializer="zeros", trainable=False, name="offsets"
-        )
-
-    def call(
-        self, probabilities: keras.KerasTensor, training: bool | None = None
-    ) -> keras.KerasTensor:
-        """Adjust the probabilities of a batch.
-
-        Parameters
-        ----------
-        probabilities : tensor of shape (n_samples, n_classes)
-            One row an utterance.
-        training : bool, optional
-            Whether to leave them as they are.
-
-        Returns
-        -------
-        adjusted : tensor of shape (n_samples, n_classes)
-            Probabilities again.
-        """
-        if training:
-            return probabilities
-        return keras.ops.softmax(keras.ops.log(probabilities) - self.offsets)
-
-
 def build_light_sernet(
     n_classes: int,
     *,
@@ -112,7 +66,6 @@ def build_light_sernet(
     precision: str = "float32",
     standardize: bool = False,
     batch_norm_momentum: float = 0.99,
-    logit_adjustment: bool = False,
     seed: int = 0,
 ) -> keras.Model:
     """Build the network, for utterances of any number of frames.
@@ -135,8 +88,6 @@ def build_light_sernet(
         Whether a `Standardization` comes before Body I; it needs to be given its mean and scale.
     batch_norm_momentum : float, default=0.99
         Share that the moving averages of the normalisations keep at each step.
-    logit_adjustment : bool, default=False
-        Whether the network ends in a `LogitAdjustment`.
     seed : int, default=0
         Seed of the initial weights and of the dropout.
 
@@ -202,8 +153,6 @@ def build_light_sernet(
         dtype="float32",
         name="emotion",
     )(hidden)
-    if logit_adjustment:
-        probabilities = LogitAdjustment(name="adjustment", dtype="float32")(probabilities)
     return keras.Model(mfcc, probabilities, name="light_sernet")
 
 

@@ -28,7 +28,6 @@ RECIPES: Mapping[str, dict[str, Any]] = MappingProxyType(
             "classifier__augment": Augmentation(),
             "classifier__standardize": True,
             "classifier__batch_norm_momentum": 0.9,
-            "classifier__logit_adjustment": 0.5,  # UAR counts all classes alike
         },
         "short": {
             "classifier__epochs": 40,
@@ -60,8 +59,7 @@ def make_light_sernet(
     ----------
     recipe : {"robust", "short", "paper"}, default="robust"
         How the network is trained. `"robust"`: 90 epochs at a learning rate of 1e-3 with a cosine
-        schedule, on 64 MFCCs of utterances that are changed at random (`Augmentation`), and
-        predictions that make up in part for emotions that are rarer in training.
+        schedule, on 64 MFCCs of utterances that are changed at random (`Augmentation`).
         `"short"`: 40 epochs of the utterances as they are, on 40 MFCCs. `"paper"`: the same for
         300 epochs at 1e-4 with steps, as published.
     duration : float or None, default=3.0

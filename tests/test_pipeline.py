@@ -69,7 +69,6 @@ def test_robust_recipe_changes_what_surrounds_the_network():
     assert (robust["classifier__epochs"], short["classifier__epochs"]) == (90, 40)
     assert robust["mfcc__clip"] is None  # the changes are linear on unclipped cepstra
     assert robust["classifier__standardize"] is True
-    assert robust["classifier__logit_adjustment"] == 0.5
     assert robust["classifier__augment__fmin"] == robust["mfcc__fmin"]
     assert robust["classifier__augment__fmax"] == robust["mfcc__fmax"]
     for name in ("paths", "dropout", "l2", "loss"):
