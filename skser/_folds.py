@@ -20,6 +20,7 @@ from sklearn.utils.parallel import Parallel, delayed  # hand on scikit-learn's c
 from ._epoch_relay import IndexedListener, relayed_epochs, write_epochs
 from ._predictions import find_network, predict_fold, take_utterances, with_seed
 from ._process import start_keras
+from ._processor import has_warned, warn_no_more
 from ._protocol import Fold
 from ._speakers import speaker_params
 from .callbacks import listen_to_epochs
@@ -109,7 +110,8 @@ def run_tasks(
     if not isinstance(get_active_backend()[0], BACKENDS.get("dask", ())):
         n_threads = n_threads or max(1, cpu_count() // n_workers)
         # Workers that another call left behind have started with their number of threads.
-        how = {"backend": "loky", "initializer": start_keras, "initargs": (n_threads,)}
+        how = {"backend": "loky", "initializer": _start_worker}
+        how["initargs"] = (n_threads, has_warned())
     parallel = Parallel(n_jobs=n_workers, return_as="generator_unordered", batch_size=1, **how)
     try:
         with relayed_epochs(listener) if listener else nullcontext() as folder:
@@ -125,6 +127,12 @@ def run_tasks(
             "The scheduler of the cluster was lost. Finished folds are kept if there is a folder; "
             "resume (resume=True) once a scheduler is there."
         ) from error
+
+
+def _start_worker(n_threads: int, warned: bool) -> None:
+    if warned:  # of this machine's processor
+        warn_no_more()
+    start_keras(n_threads)
 
 
 def _run_task(

@@ -26,7 +26,6 @@ def warn_if_slow(precision: str) -> None:
         If TensorFlow computes on a processor that is known not to have them. Of what other
         backends do then nothing is known.
     """
-    global _said
     if _said or not is_emulated(precision):
         return
     start_keras()
@@ -37,13 +36,24 @@ def warn_if_slow(precision: str) -> None:
     from ._tensorflow import has_gpu
 
     if not has_gpu():
-        _said = True
+        warn_no_more()
         warnings.warn(
             f"This processor has no instructions for {precision}, and computes in it many times "
             "slower than in float32; train with precision='float32' (--precision float32) here.",
             SlowPrecisionWarning,
             stacklevel=4,  # who called fit
         )
+
+
+def has_warned() -> bool:
+    """Tell whether this process has warned."""
+    return _said
+
+
+def warn_no_more() -> None:
+    """Let this process say nothing, since another one on the same machine has warned."""
+    global _said
+    _said = True
 
 
 def is_emulated(precision: str) -> bool:

@@ -1,12 +1,14 @@
 """A number format that the processor has no instructions for is warned of, once."""
 
 import warnings
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 from skser import LightSERNetClassifier, _processor, evaluate, load, make_light_sernet, save
-from skser._processor import warn_if_slow
+from skser._folds import _start_worker
+from skser._processor import has_warned, warn_if_slow
 from skser.exceptions import SlowPrecisionWarning
 
 MESSAGE = "no instructions for bfloat16.*train with precision='float32'"
@@ -85,3 +87,12 @@ def test_a_model_that_only_predicts_does_not_warn(cpuinfo, mfcc, tmp_path, monke
 def test_an_evaluation_warns_once(cpuinfo, noise):
     model = make_light_sernet(recipe="short", duration=0.3, epochs=1, precision="bfloat16")
     assert len(caught(evaluate, model, noise, protocol="leave-one-session-out")) == 1
+
+
+@pytest.mark.parametrize("warned", [True, False])
+def test_a_worker_is_told_whether_it_was_said(cpuinfo, warned):
+    with patch("skser._folds.start_keras") as start:
+        _start_worker(2, warned)
+    start.assert_called_once_with(2)
+    assert len(caught(warn_if_slow, "bfloat16")) == (not warned)
+    assert has_warned()
