@@ -4,6 +4,7 @@ import hashlib
 import math
 import sys
 from functools import lru_cache, partial
+from importlib.util import find_spec
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -334,7 +335,8 @@ class MFCCStatistics(TransformerMixin, BaseEstimator):
 @lru_cache(maxsize=4)
 def _make_smile(feature_set: str) -> "Smile":
     """Return openSMILE for a feature set; threads can share it."""
-    if "tensorflow" in sys.modules and "opensmile" not in sys.modules:
+    loaded = sys.modules.keys()
+    if "tensorflow" in loaded and "opensmile" not in loaded and find_spec("opensmile"):
         raise ImportError(
             "openSMILE crashes in a process that imported TensorFlow before it. Import opensmile "
             "first, or let skser import TensorFlow."

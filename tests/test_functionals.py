@@ -206,6 +206,9 @@ def refuse_opensmile(name, *args, import_module=builtins.__import__, **kwargs):
 @pytest.mark.parametrize("method", ["fit", "transform"])
 def test_without_opensmile_it_says_what_to_install(monkeypatch, noises, method):
     monkeypatch.setattr(builtins, "__import__", refuse_opensmile)
+    monkeypatch.setattr(functionals, "find_spec", lambda _: None)
+    monkeypatch.delitem(sys.modules, "opensmile", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # as after a network was trained
     functionals._make_smile.cache_clear()
     message = (
         r"^FunctionalsTransformer needs opensmile\. Install it with pip install "
