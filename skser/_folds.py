@@ -110,8 +110,8 @@ def run_tasks(
     if not isinstance(get_active_backend()[0], BACKENDS.get("dask", ())):
         n_threads = n_threads or max(1, cpu_count() // n_workers)
         # Workers that another call left behind have started with their number of threads.
-        how = {"backend": "loky", "initializer": _start_worker}
-        how["initargs"] = (n_threads, has_warned())
+        initargs = (n_threads, has_warned())
+        how = {"backend": "loky", "initializer": _start_worker, "initargs": initargs}
     parallel = Parallel(n_jobs=n_workers, return_as="generator_unordered", batch_size=1, **how)
     try:
         with relayed_epochs(listener) if listener else nullcontext() as folder:

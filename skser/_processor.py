@@ -3,7 +3,7 @@
 import warnings
 from pathlib import Path
 
-from ._process import start_keras
+from ._environment import describe_backend
 from .exceptions import SlowPrecisionWarning
 
 _CPUINFO = Path("/proc/cpuinfo")
@@ -28,10 +28,7 @@ def warn_if_slow(precision: str) -> None:
     """
     if _said or not is_emulated(precision):
         return
-    start_keras()
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
+    if describe_backend() != "tensorflow":
         return
     from ._tensorflow import has_gpu
 
@@ -51,7 +48,7 @@ def has_warned() -> bool:
 
 
 def warn_no_more() -> None:
-    """Let this process say nothing, since another one on the same machine has warned."""
+    """Let this process warn no more: it has, or the one that started it has."""
     global _said
     _said = True
 

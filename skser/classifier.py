@@ -276,7 +276,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         check_batch_fits(heard, augment, batch_size=self.batch_size, precision=self.precision)
         warn_if_slow(self.precision)
         keras_classifier = start_network(self, heard, network_seed, go_on=go_on)
-        network, earlier = keras_classifier.model_, self.history_ if go_on else {}
+        network = keras_classifier.model_
         best = BestEpoch(network, judge, patience=patience) if judge else None
         with epoch_bar(self.epochs) if self.verbose else nullcontext():
             history = train(
@@ -297,7 +297,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
             best.restore()
         self.epoch_ = best.epoch if best else self.epochs
         self.keras_classifier_ = keras_classifier
-        self.history_ = join_histories(earlier, history)
+        self.history_ = join_histories(self.history_ if go_on else {}, history)
         return self
 
     def _set_aside(

@@ -15,7 +15,6 @@ pytestmark = pytest.mark.skipif(
 
 # In a process of its own, whose memory no other test has shaped. Writing a block touches its pages.
 SCRIPT = """
-import gc
 from contextlib import nullcontext
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
