@@ -117,6 +117,12 @@ def _plain_step(network, X, y):
     return float(network.train_on_batch(X, y)[0])
 
 
+def test_the_first_steps_have_the_losses_of_the_plain_graph(networks, batches):
+    ours, plain = networks
+    losses = [(_step(ours, X, y), _plain_step(plain, X, y)) for X, y in batches[:5]]
+    np.testing.assert_allclose(*np.transpose(losses), atol=1e-4)
+
+
 @contextmanager
 def _in_float64():
     """Let Keras build and compute in float64, which has no fused kernels."""
