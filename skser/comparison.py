@@ -27,15 +27,16 @@ class Comparison:
     intervals : dict of str to (float, float)
         95 % confidence intervals of the differences, by a paired bootstrap over speakers.
     p_values : dict of str to float
-        Two-sided, of the same bootstrap; nan if there is only one speaker.
+        Two-sided, of the same bootstrap; nan with fewer than six speakers, of whom no test can
+        tell a difference from chance.
     n_only_first, n_only_second : int
         Number of utterances that only the first or only the second model predicts right; of
         several seeds, that it predicts right with a greater share of them.
     mcnemar_p_value : float
         Exact, two-sided. It takes utterances as independent, which those of a speaker are not.
     caveats : tuple of str
-        What speaks against the comparison: other protocols, or what the evaluations say of
-        themselves.
+        What speaks against the comparison: other protocols, few speakers, or what the evaluations
+        say of themselves.
 
     See Also
     --------
@@ -67,6 +68,15 @@ class Comparison:
                 *self.caveats,
             ]
         )
+
+
+# The smallest number of speakers with which a model that is better for each of them has p < 0.05 by
+# an exact sign test, 2 / 2**6. The bootstrap would give 0.001 for two.
+_MIN_SPEAKERS = 6
+_FEW_SPEAKERS = (
+    f"With fewer than {_MIN_SPEAKERS} speakers no test over them can tell a difference from chance: "
+    "p is left out, and the intervals are too narrow."
+)
 
 
 def _print_p(p_value: float) -> str:
@@ -123,13 +133,13 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     labels = np.unique(np.concatenate([truth, *(run.ravel() for run in runs)]))
     counts = [confusions_by_speaker(truth, run, speakers, labels) for run in runs]
     differences = _differences(first.pooled, second.pooled)
-    if len(counts[0]) < 2:
-        intervals = dict.fromkeys(differences, (float("nan"), float("nan")))
-        p_values = dict.fromkeys(differences, float("nan"))
-    else:
+    p_values = dict.fromkeys(differences, float("nan"))
+    intervals = dict.fromkeys(differences, (float("nan"), float("nan")))
+    if len(counts[0]) > 1:
         resampled = _differences(*map(resample_scores, counts))
         intervals = {name: percentile_interval(d, 0.95) for name, d in resampled.items()}
-        p_values = {name: _two_sided(d) for name, d in resampled.items()}
+        if len(counts[0]) >= _MIN_SPEAKERS:
+            p_values = {name: _two_sided(d) for name, d in resampled.items()}
     # With several seeds, the share of them that is right: no vote, which would have to break ties.
     right = [(run == truth[:, np.newaxis]).mean(axis=1) for run in runs]
     n_only_first, n_only_second = int((right[0] > right[1]).sum()), int((right[1] > right[0]).sum())
@@ -147,8 +157,10 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
 def _caveats(first: Evaluation, second: Evaluation) -> tuple[str, ...]:
     names = [evaluation.settings["protocol"]["name"] for evaluation in (first, second)]
     differ = names[0] != names[1]
+    few = first.utterances["speaker"].nunique() < _MIN_SPEAKERS
     return (
         *([f"The protocols differ: {' and '.join(names)}."] if differ else []),
+        *([_FEW_SPEAKERS] if few else []),
         *(
             f"The {which} evaluation {evaluation.caveat}."
             for which, evaluation in (("first", first), ("second", second))

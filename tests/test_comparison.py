@@ -41,8 +41,14 @@ def right_in(*rows, n=60):
     return ~np.isin(np.arange(n), rows)
 
 
-def test_a_model_does_not_differ_from_itself(whole):
-    comparison = compare(whole, whole)
+@pytest.fixture(scope="module")
+def six_speakers():
+    return make_corpus(speakers=tuple("abcdef"))
+
+
+def test_a_model_does_not_differ_from_itself(six_speakers):
+    evaluation = evaluate(StandIn(), six_speakers)
+    comparison = compare(evaluation, evaluation)
     assert comparison.differences == dict.fromkeys(SCORE_NAMES, 0.0)
     assert comparison.p_values == dict.fromkeys(SCORE_NAMES, 1.0)
     assert comparison.intervals == dict.fromkeys(SCORE_NAMES, (0.0, 0.0))
@@ -83,8 +89,8 @@ def test_the_bootstrap_against_all_draws():
     assert comparison.p_values["wa"] == pytest.approx(expected, abs=0.02)
 
 
-def test_exchange_changes_the_sign_only(noise):
-    first, second = (evaluate(StandIn(C=C), noise) for C in (1.0, 1e-3))
+def test_exchange_changes_the_sign_only(six_speakers):
+    first, second = (evaluate(StandIn(C=C), six_speakers) for C in (1.0, 1e-3))
     one, other = compare(first, second), compare(second, first)
     assert one.differences["uar"] != 0
     for score in SCORE_NAMES:
@@ -118,12 +124,12 @@ def test_several_seeds_are_compared_by_their_means():
 
 def test_a_speaker_who_ties_but_for_rounding_counts_as_a_tie():
     n = 30
-    speakers = ["a"] * 10 + ["b"] * 10 + ["c"] * 10
-    first = make_evaluation(right_in(0, 20, n=n), right_in(0, 1, 2, 21, n=n), speakers=speakers)
-    second = make_evaluation(right_in(0, 1, 10, 20, n=n), speakers=speakers)
-    # Speakers a and c tie in the mean of the seeds, so a draw without b, 8 of 27, is a tie.
+    first = make_evaluation(right_in(0, 20, n=n), right_in(0, 1, 2, 21, n=n))
+    second = make_evaluation(right_in(0, 1, 10, 20, n=n))
+    # All but the third of six speakers tie in the mean of the seeds, so a draw without that one is
+    # a tie.
     n_ties = (np.abs(_resampled_differences(first, second)) < 1e-12).sum()
-    assert n_ties == pytest.approx(2000 * 8 / 27, rel=0.15)
+    assert n_ties == pytest.approx(2000 * (5 / 6) ** 6, rel=0.1)
     assert compare(first, second).p_values["wa"] == pytest.approx(2 * (n_ties + 1) / 2001)
 
 
@@ -155,6 +161,19 @@ def test_one_speaker_gives_no_interval():
     assert "nan" in str(comparison)
 
 
+@pytest.mark.parametrize("n_speakers", [2, 5, 6])
+def test_too_few_speakers_give_no_p_value(n_speakers):
+    speakers = np.arange(60) % n_speakers
+    wrong = [row for row in range(60) if row // n_speakers % 2]  # of each speaker
+    first = make_evaluation(right_in(), speakers=speakers)
+    comparison = compare(first, make_evaluation(right_in(*wrong), speakers=speakers))
+    few = n_speakers < 6
+    assert np.isnan(list(comparison.p_values.values())).tolist() == [few] * len(SCORE_NAMES)
+    assert np.isfinite(list(comparison.intervals.values())).all()
+    assert bool(comparison.caveats) == few
+    assert ("With fewer than 6 speakers no test" in str(comparison)) == few
+
+
 def test_other_utterances_are_refused(whole):
     fewer = evaluate(StandIn(), make_corpus(n_utterances=2))
     with pytest.raises(EvaluationError, match=r"same utterances in the same order.* 36 and 24 utt"):
@@ -170,9 +189,10 @@ def test_one_other_utterance_is_refused(whole, column):
         compare(whole, other)
 
 
-def test_another_protocol_on_the_same_utterances_is_compared(noise, whole):
-    other = evaluate(StandIn(), noise, protocol="leave-one-session-out")
-    assert compare(whole, other).caveats == (
+def test_another_protocol_on_the_same_utterances_is_compared(six_speakers):
+    first = evaluate(StandIn(), six_speakers)
+    other = evaluate(StandIn(), six_speakers, protocol="leave-one-session-out")
+    assert compare(first, other).caveats == (
         "The protocols differ: leave-one-speaker-out and leave-one-session-out.",
     )
 
