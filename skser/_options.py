@@ -231,11 +231,13 @@ def split_list(text: str, option: str, allowed: Collection[str]) -> tuple[str, .
 def split_seeds(text: str) -> tuple[int, ...]:
     """Split `0,1,2` into seeds."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts):
+    seeds = tuple(int(part) for part in parts if part.isdecimal())
+    if len(set(seeds)) < len(parts):
         raise typer.BadParameter(
-            f"Got {text!r}; give whole numbers from 0 on, such as 0,1,2.", param_hint="--seeds"
+            f"Got {text!r}; give different whole numbers from 0 on, such as 0,1,2.",
+            param_hint="--seeds",
         )
-    return tuple(dict.fromkeys(map(int, parts)))
+    return seeds
 
 
 _NAMES = {"None": None, "True": True, "False": False}

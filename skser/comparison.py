@@ -74,8 +74,8 @@ class Comparison:
 # an exact sign test, 2 / 2**6. The bootstrap would give 0.001 for two.
 _MIN_SPEAKERS = 6
 _FEW_SPEAKERS = (
-    f"With fewer than {_MIN_SPEAKERS} speakers no test over them can tell a difference from chance: "
-    "p is left out, and the intervals are too narrow."
+    f"With fewer than {_MIN_SPEAKERS} speakers no test over them can tell a difference from "
+    "chance: p is left out, and the intervals are too narrow."
 )
 
 

@@ -115,7 +115,7 @@ def test_the_defaults_are_the_honest_ones(calls):
 
 
 def test_protocol_seeds_epoch_and_precision_are_passed_on(calls):
-    given = "--protocol speaker-groups --seeds 3,1,3 --epoch inner --precision bfloat16"
+    given = "--protocol speaker-groups --seeds 3,1 --epoch inner --precision bfloat16"
     assert run("evaluate", *given.split(), "--learning-rate", "0.01")[0] == 0
     model, how = calls["model"][1], calls["evaluate"][1]
     assert (model["epoch_selection"], model["precision"]) == ("inner", "bfloat16")
@@ -124,11 +124,11 @@ def test_protocol_seeds_epoch_and_precision_are_passed_on(calls):
     assert (how["protocol"], how["seeds"]) == ("speaker-groups", (3, 1))
 
 
-@pytest.mark.parametrize("seeds", ["", "1,", "-1", "one", "0.5"])
-def test_seeds_are_whole_numbers(calls, seeds):
+@pytest.mark.parametrize("seeds", ["", "1,", "-1", "one", "0.5", "0,1,0"])
+def test_seeds_are_different_whole_numbers(calls, seeds):
     code, text = run("evaluate", f"--seeds={seeds}")
     assert code == 2
-    assert "give whole numbers from 0 on, such as 0,1,2" in text
+    assert "give different whole numbers from 0 on, such as 0,1,2" in text
 
 
 @pytest.mark.parametrize(

@@ -298,7 +298,7 @@ def test_several_seeds_have_their_spread(calls, run):
         ),
         (["--duration", "5"], "Got '5'; give some of 3, 7"),
         (["--protocols", "published,none"], "Got 'none'; give some of leave-one-speaker-out"),
-        (["--seeds", "0,x"], "Got '0,x'; give whole numbers from 0 on"),
+        (["--seeds", "0,x"], "Got '0,x'; give different whole numbers from 0 on"),
         (["--corpus", "synthetic", "--root", "here"], "Invalid value for '--corpus'"),
     ],
 )
