@@ -5,8 +5,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from skser._tensorflow_bodies import convolve, predict_in_training, train_body_1
+from skser._tensorflow_bodies import convolve, predict_in_training, rectify, train_body_1
 from skser.network import PATHS, build_light_sernet
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_rectified_values_and_their_gradient_are_those_of_relu(dtype):
+    ends = tf.constant([0.0, -0.0, 2e-38, -2e-38, 3e38, -3e38, np.inf, -np.inf])
+    values = tf.cast(tf.concat([ends, tf.random.stateless_normal([1000], (0, 1))], 0), dtype)
+    above = tf.cast(tf.random.stateless_normal(values.shape, (0, 2)), dtype)
+    results = []
+    for function in (rectify, tf.nn.relu):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            positive = function(values)
+        gradient = tape.gradient(positive, values, output_gradients=above)
+        results.append([np.asarray(result, np.float32) for result in (positive, gradient)])
+    np.testing.assert_array_equal(*results)
 
 
 @pytest.mark.parametrize("height", range(1, 10))
