@@ -67,6 +67,8 @@ def test_robust_recipe_changes_what_surrounds_the_network():
     robust, short = (make_light_sernet(recipe=name).get_params() for name in ("robust", "short"))
     assert (robust["mfcc__n_mfcc"], short["mfcc__n_mfcc"]) == (64, 40)
     assert (robust["classifier__epochs"], short["classifier__epochs"]) == (90, 40)
+    rates = [recipe["classifier__learning_rate"] for recipe in (robust, short)]
+    assert rates == [2e-3, 1e-3]
     assert robust["mfcc__clip"] is None  # the changes are linear on unclipped cepstra
     assert robust["classifier__standardize"] is True
     assert robust["classifier__augment__fmin"] == robust["mfcc__fmin"]
