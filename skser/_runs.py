@@ -250,7 +250,7 @@ def run_all(
                     run.store.write(job.key, result)
                 run.finished[job.key] = result
             if bar:
-                bar.finish_fold(index)
+                bar.end_fold(index, failed=isinstance(result, Failure))
     return failed
 
 

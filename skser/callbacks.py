@@ -114,19 +114,22 @@ class FoldBar:
             # A fold ends with its predictions, not with its last epoch.
             self._move(index, min(n_finished / n_epochs, 0.999), text)
 
-    def finish_fold(self, index: int) -> None:
+    def end_fold(self, index: int, *, failed: bool = False) -> None:
         """Move to the end of a fold.
 
         Parameters
         ----------
         index : int
             Which of the folds that were left.
+        failed : bool, default=False
+            Whether it gave nothing.
         """
         self._move(index, 1)
         if not self._bar.console.is_terminal:  # where a bar is seen at its end only
             label = self._labels[index] if self._labels else "a fold"
             done = self._n_finished + sum(share == 1 for share in self._shares.values())
-            self._bar.console.print(f"{label} finished, {done} of {self._bar.tasks[0].total}")
+            end = "failed" if failed else "finished"
+            self._bar.console.print(f"{label} {end}, {done} of {self._bar.tasks[0].total}")
 
     def _move(self, index: int, share: float, text: str | None = None) -> None:
         self._shares[index] = share

@@ -70,11 +70,11 @@ def test_fold_bar_moves_to_the_next_fold_when_a_fit_stops_early(bars):
         assert (task.completed, task.total) == (1, 3)
         folds.show_epoch(0, 1, 4, LOGS)
         assert task.completed == 1.25
-        folds.finish_fold(0)
+        folds.end_fold(0)
         assert task.completed == 2
         folds.show_epoch(1, 4, 4, LOGS)
         assert not task.finished  # it has yet to predict
-        folds.finish_fold(1)
+        folds.end_fold(1)
     assert task.finished
     assert task.description == "epoch 4/4, loss 1.250"
 
@@ -86,18 +86,18 @@ def test_fold_bar_adds_folds_that_run_side_by_side(bars):
         task = bars[0].tasks[0]
         assert task.completed == 0.75
         assert task.description == "fold a, epoch 2/4, loss 1.250"
-        folds.finish_fold(1)
+        folds.end_fold(1)
         folds.show_epoch(1, 4, 4, LOGS)  # another process' word that comes late
         assert task.completed == 1.5
 
 
 def test_without_a_terminal_each_fold_has_a_line(capsys):
     with FoldBar(3, 1, ["fold a", "fold b"]) as folds:
-        folds.finish_fold(1)
+        folds.end_fold(1)
         assert "fold b finished, 2 of 3\n" in capsys.readouterr().err
         folds.show_epoch(0, 2, 4, LOGS)
-        folds.finish_fold(0)
-        assert "fold a finished, 3 of 3\n" in capsys.readouterr().err
+        folds.end_fold(0, failed=True)
+        assert "fold a failed, 3 of 3\n" in capsys.readouterr().err
 
 
 def test_the_time_left_is_known_however_long_a_fold_takes(bars, monkeypatch):
@@ -108,7 +108,7 @@ def test_the_time_left_is_known_however_long_a_fold_takes(bars, monkeypatch):
         task._get_time = bars[0].get_time
         for index in range(2):
             time[0] += 1000
-            folds.finish_fold(index)
+            folds.end_fold(index)
         assert task.time_remaining == 2000
 
 
