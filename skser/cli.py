@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from sklearn.utils import Bunch
 
+# Of a table that no terminal shows: a program that reads it wants one line a recording.
+_FILE_WIDTH = 10_000
+
 app = typer.Typer(
     name="skser",
     help="Speech emotion recognition with LIGHT-SERNET, tested on speakers it has not heard.",
@@ -245,7 +248,10 @@ def predict(
         heard = f"{row['seconds_heard']:.1f} of {row['seconds']:.1f} s"
         best = row["probabilities"][row["emotion"]]
         table.add_row(Text(row["file"]), Text(str(row["emotion"])), f"{best:.0%}", heard)
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
+    console.print(table)
 
 
 @app.command()
