@@ -18,7 +18,7 @@ from skser.datasets import make_emotional_speech
 corpus = make_emotional_speech(
     4, n_utterances=4, emotions=["anger", "neutral", "sadness"], random_state=0
 )
-model = make_light_sernet(epochs=12, batch_size=4, learning_rate=2e-3, random_state=0)
+model = make_light_sernet(epochs=12, batch_size=4, random_state=0)
 
 # %%
 # Two loops

@@ -130,8 +130,9 @@ RecipeOption = Annotated[
     Recipe,
     typer.Option(
         "--recipe",
-        help="[b]robust[/b]: 90 epochs of randomly changed utterances, 64 MFCCs. "
-        "[b]short[/b]: 40 epochs, learning rate 1e-3, cosine. "
+        help="[b]robust[/b]: 90 epochs of randomly changed utterances, learning rate 2e-3, cosine, "
+        "64 MFCCs. "
+        "[b]short[/b]: 40 epochs, 1e-3, cosine. "
         "[b]paper[/b]: 300 epochs, 1e-4, steps.",
         rich_help_panel=MODEL_PANEL,
     ),

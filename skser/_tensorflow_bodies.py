@@ -169,12 +169,15 @@ def train_body_1(network: keras.Model, mfcc: tf.Tensor) -> tf.Tensor:
     )
     n_inside = tf.add_n(inside)[..., tf.newaxis]
     pooled = tf.reshape(pooled, (*tf.unstack(tf.shape(n_inside)[:3]), folded.shape[-1]))
-    # At the edge of an odd number of frames or coefficients fewer than four are averaged.
-    return tf.cond(tf.reduce_all(n_inside == 4), lambda: pooled, lambda: pooled * (4 / n_inside))
+    # At the edge of an odd number of frames or coefficients fewer than four are averaged. And what
+    # is not a number has to reach the loss, which is how a training that diverges is known.
+    finite = tf.reduce_all(tf.math.is_finite(folded))
+    four = tf.where(finite, tf.constant(4, dtype), tf.constant(np.nan, dtype))
+    usual = tf.reduce_all(n_inside == four)
+    return tf.cond(usual, lambda: pooled, lambda: pooled * (four / n_inside))
 
 
-@tf.custom_gradient
-def rectify(values: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+def rectify(values: tf.Tensor) -> tf.Tensor:
     """Return values with 0 in place of the negative ones.
 
     TensorFlow computes with bfloat16 one number at a time. As an integer of as many bits a number
@@ -190,11 +193,13 @@ def rectify(values: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tens
     rectified : Tensor
         Of the same shape and dtype.
     """
-    if values.dtype == tf.bfloat16:
-        integers = tf.bitcast(values, tf.int16)
-        rectified = tf.bitcast(tf.maximum(integers, tf.zeros((), tf.int16)), tf.bfloat16)
-    else:
-        rectified = tf.nn.relu(values)
+    return _rectify_as_integers(values) if values.dtype == tf.bfloat16 else tf.nn.relu(values)
+
+
+@tf.custom_gradient
+def _rectify_as_integers(values: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    integers = tf.maximum(tf.bitcast(values, tf.int16), tf.zeros((), tf.int16))
+    rectified = tf.bitcast(integers, values.dtype)
     return rectified, lambda gradient: tf.raw_ops.ReluGrad(gradients=gradient, features=rectified)
 
 

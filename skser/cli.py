@@ -249,7 +249,7 @@ def predict(
         best = row["probabilities"][row["emotion"]]
         table.add_row(Text(row["file"]), Text(str(row["emotion"])), f"{best:.0%}", heard)
     console = Console()
-    if not console.is_terminal:
+    if not sys.stdout.isatty():
         console.width = _FILE_WIDTH
     console.print(table)
 

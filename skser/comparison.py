@@ -27,8 +27,8 @@ class Comparison:
     intervals : dict of str to (float, float)
         95 % confidence intervals of the differences, by a paired bootstrap over speakers.
     p_values : dict of str to float
-        Two-sided, of the same bootstrap; nan with fewer than six speakers, of whom no test can
-        tell a difference from chance.
+        Two-sided, of the same bootstrap, but not below that of an exact sign test in which all
+        speakers agree, 2 / 2**n_speakers; nan if there is only one speaker.
     n_only_first, n_only_second : int
         Number of utterances that only the first or only the second model predicts right; of
         several seeds, that it predicts right with a greater share of them.
@@ -68,15 +68,6 @@ class Comparison:
                 *self.caveats,
             ]
         )
-
-
-# The smallest number of speakers with which a model that is better for each of them has p < 0.05 by
-# an exact sign test, 2 / 2**6. The bootstrap would give 0.001 for two.
-_MIN_SPEAKERS = 6
-_FEW_SPEAKERS = (
-    f"With fewer than {_MIN_SPEAKERS} speakers no test over them can tell a difference from "
-    "chance: p is left out, and the intervals are too narrow."
-)
 
 
 def _print_p(p_value: float) -> str:
@@ -133,13 +124,14 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     labels = np.unique(np.concatenate([truth, *(run.ravel() for run in runs)]))
     counts = [confusions_by_speaker(truth, run, speakers, labels) for run in runs]
     differences = _differences(first.pooled, second.pooled)
+    n_speakers = len(counts[0])
     p_values = dict.fromkeys(differences, float("nan"))
     intervals = dict.fromkeys(differences, (float("nan"), float("nan")))
-    if len(counts[0]) > 1:
+    if n_speakers > 1:
         resampled = _differences(*map(resample_scores, counts))
         intervals = {name: percentile_interval(d, 0.95) for name, d in resampled.items()}
-        if len(counts[0]) >= _MIN_SPEAKERS:
-            p_values = {name: _two_sided(d) for name, d in resampled.items()}
+        smallest = _smallest_p(n_speakers)
+        p_values = {name: max(smallest, _two_sided(d)) for name, d in resampled.items()}
     # With several seeds, the share of them that is right: no vote, which would have to break ties.
     right = [(run == truth[:, np.newaxis]).mean(axis=1) for run in runs]
     n_only_first, n_only_second = int((right[0] > right[1]).sum()), int((right[1] > right[0]).sum())
@@ -150,17 +142,22 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
         n_only_first=n_only_first,
         n_only_second=n_only_second,
         mcnemar_p_value=_mcnemar(n_only_first, n_only_second),
-        caveats=_caveats(first, second),
+        caveats=_caveats(first, second, n_speakers),
     )
 
 
-def _caveats(first: Evaluation, second: Evaluation) -> tuple[str, ...]:
+def _caveats(first: Evaluation, second: Evaluation, n_speakers: int) -> tuple[str, ...]:
     names = [evaluation.settings["protocol"]["name"] for evaluation in (first, second)]
     differ = names[0] != names[1]
-    few = first.utterances["speaker"].nunique() < _MIN_SPEAKERS
+    smallest = _smallest_p(n_speakers)
+    few = n_speakers > 1 and smallest > 0.05  # no difference between the two would be significant
+    of_few = (
+        f"With {n_speakers} speakers p cannot be below {smallest:.2f}, and the intervals are too "
+        "narrow."
+    )
     return (
         *([f"The protocols differ: {' and '.join(names)}."] if differ else []),
-        *([_FEW_SPEAKERS] if few else []),
+        *([of_few] if few else []),
         *(
             f"The {which} evaluation {evaluation.caveat}."
             for which, evaluation in (("first", first), ("second", second))
@@ -171,6 +168,14 @@ def _caveats(first: Evaluation, second: Evaluation) -> tuple[str, ...]:
 
 def _differences(first: dict, second: dict) -> dict:
     return {score: first[score] - second[score] for score in SCORE_NAMES}
+
+
+def _smallest_p(n_speakers: int) -> float:
+    """Return p of an exact sign test, two-sided, if all speakers agree.
+
+    The bootstrap does not know how few they are: it would give 0.001 for two.
+    """
+    return 2 / 2**n_speakers
 
 
 def _two_sided(differences: NDArray[np.float64]) -> float:

@@ -342,9 +342,13 @@ def test_refuses_lists_of_different_widths(mfcc):
         tiny().fit([np.zeros((5, 7)), np.zeros((5, 8))], ["anger", "fear"])
 
 
-def test_says_when_training_diverges(mfcc):
-    X, y = mfcc
-    classifier = tiny(learning_rate=1e30, epochs=5, learning_rate_schedule=None)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("scale", "rate"), [(1, 1e30), (1e25, 1e-4)])
+def test_says_when_training_diverges(mfcc, scale, rate, precision):
+    X, y = scale * mfcc[0], mfcc[1]
+    classifier = tiny(
+        learning_rate=rate, epochs=5, learning_rate_schedule=None, precision=precision
+    )
     with pytest.raises(TrainingError, match=r"loss is .* lower the 'learning_rate' parameter"):
         classifier.fit(X, y)
     with pytest.raises(NotFittedError, match="not fitted"):

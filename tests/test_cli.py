@@ -257,6 +257,8 @@ def test_search_ends_with_1_if_a_fold_failed(run, no_estimate, tmp_path):
     assert code == 1
     assert "Failed: candidate 2, fold s01, seed 0: ValueError:" in out
     assert "Warning: The fold 's01' of candidate 2 of 2 (strategy=constant) failed; the" in error
+    assert re.search(r"fold s01 finished, \d of 4", error)
+    assert re.search(r"fold s01 failed, \d of 4", error)
     assert error.endswith("Error: 2 fold(s) failed, see above; --resume tries them again.")
 
 

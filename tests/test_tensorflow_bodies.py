@@ -70,6 +70,39 @@ def _gradients(outputs, target, tape, network, part):
     return tape.gradient(loss, [v.value for v in variables])
 
 
+def test_body_1_in_bfloat16_is_that_with_relu(monkeypatch):
+    generator = np.random.default_rng(0)
+    mfcc = tf.constant(generator.normal(size=(3, 9, 6)), tf.float32)
+    results = []
+    for _ in range(2):
+        network = build_light_sernet(3, n_mfcc=6, precision="bfloat16", seed=0)
+        kernels = [v.value for v in _variables(network, "body_1") if v.path.endswith("kernel")]
+
+        @tf.function
+        def step(network=network, kernels=kernels):
+            with tf.GradientTape() as tape:
+                pooled = train_body_1(network, mfcc)
+                return [pooled, *tape.gradient(tf.reduce_sum(pooled**2), kernels)]
+
+        results.append([np.asarray(result, np.float32) for result in step()])
+        monkeypatch.setattr("skser._tensorflow_bodies.rectify", tf.nn.relu)
+    assert np.ptp(results[0][0]) > 1
+    for ours, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("n_mfcc", [6, 7])
+def test_a_kernel_that_is_not_a_number_reaches_the_loss(n_mfcc, monkeypatch):
+    network = build_light_sernet(3, n_mfcc=n_mfcc, seed=0)
+    for variable in _variables(network, "body_1"):
+        if variable.path.endswith("kernel"):
+            variable.assign(np.full(variable.shape, np.nan))
+    mfcc = np.random.default_rng(0).normal(size=(3, 8, n_mfcc)).astype(np.float32)
+    # where the processor gives what is not a number a sign
+    monkeypatch.setattr("skser._tensorflow_bodies.rectify", tf.zeros_like)
+    assert np.isnan(train_body_1(network, mfcc)).all()
+
+
 SHAPES = [(3, 8, 6), (3, 9, 6), (3, 8, 7), (2, 31, 7), (2, 1, 1)]
 
 
