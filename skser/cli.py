@@ -166,12 +166,16 @@ def compare(
     import skser
 
     evaluations = skser.Evaluation.load(a), skser.Evaluation.load(b)
-    print(skser.compare(*evaluations))
+    comparison = skser.compare(*evaluations)
+    for which, folder, evaluation in zip(("First", "Second"), (a, b), evaluations, strict=True):
+        seeds = ", ".join(map(str, evaluation.settings["seeds"]))
+        print(f"{which}: {folder}, UAR {evaluation.pooled['uar']:.2%}, seeds {seeds}")
+    print(comparison)
 
 
 @app.command()
 def train(
-    out: Annotated[Path, typer.Option("--out", help="The model file to write, *.skser.")],
+    out: Annotated[Path, typer.Option("--out", help="The model, *.skser; replaced if it exists.")],
     corpus: CorpusOption = CorpusName.synthetic,
     root: RootOption = None,
     download: DownloadOption = False,
@@ -257,7 +261,7 @@ def predict(
 @app.command()
 def features(
     files: Annotated[list[Path], typer.Argument(help="Recordings: WAV, FLAC, OGG, MP3.")],
-    out: Annotated[Path, typer.Option("--out", help="The file to write, *.npz.")],
+    out: Annotated[Path, typer.Option("--out", help="The file, *.npz; replaced if it exists.")],
     recipe: RecipeOption = Recipe.robust,
     duration: DurationOption = 3.0,
     jobs: Annotated[int, typer.Option("--jobs", min=-1, help="Threads; -1: all cores.")] = 1,

@@ -64,7 +64,8 @@ class Comparison:
                 *lines,
                 "First minus second; paired bootstrap over speakers.",
                 f"McNemar: {self.n_only_first} utterances the first predicts right more often, "
-                f"{self.n_only_second} the second, p: {_print_p(self.mcnemar_p_value)}.",
+                f"{self.n_only_second} the second, p: {_print_p(self.mcnemar_p_value)} "
+                "(too hopeful: utterances of a speaker are not independent).",
                 *self.caveats,
             ]
         )
@@ -152,8 +153,8 @@ def _caveats(first: Evaluation, second: Evaluation, n_speakers: int) -> tuple[st
     smallest = _smallest_p(n_speakers)
     few = n_speakers > 1 and smallest > 0.05  # no difference between the two would be significant
     of_few = (
-        f"With {n_speakers} speakers p cannot be below {smallest:.2f}, and the intervals are too "
-        "narrow."
+        f"With {n_speakers} speakers the table's p cannot be below {smallest:.2f}, and its "
+        "intervals are too narrow."
     )
     return (
         *([f"The protocols differ: {' and '.join(names)}."] if differ else []),

@@ -288,7 +288,10 @@ def test_published_says_what_it_knows_and_compare_repeats_it(evaluated, run, no_
     assert "last epoch " in out
     code, out, _ = run("compare", honest, tmp_path / "p")
     assert code == 0
-    assert out == f"{skser.compare(*map(Evaluation.load, (honest, tmp_path / 'p')))}\n"
+    first, second, *lines = out.splitlines()
+    assert lines == str(skser.compare(*map(Evaluation.load, (honest, tmp_path / "p")))).splitlines()
+    assert re.fullmatch(rf"First: {honest}, UAR \d+\.\d\d%, seeds 0", first)
+    assert second.startswith(f"Second: {tmp_path / 'p'}, UAR ")
     assert out.endswith(f"The second evaluation {CAVEAT}.\n")
 
 

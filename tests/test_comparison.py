@@ -172,7 +172,7 @@ def test_p_is_never_below_that_of_a_sign_test(n_speakers):
     exact = stats.binomtest(n_speakers, n_speakers).pvalue
     assert comparison.p_values["wa"] == pytest.approx(max(exact, 2 / 2001))
     assert bool(comparison.caveats) == (exact > 0.05)
-    caveat = f"With {n_speakers} speakers p cannot be below {exact:.2f}, and the intervals are too"
+    caveat = f"With {n_speakers} speakers the table's p cannot be below {exact:.2f}, and its"
     assert (caveat in str(comparison)) == (exact > 0.05)
 
 
