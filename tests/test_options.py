@@ -210,6 +210,12 @@ def test_a_cache_is_refused_where_there_are_no_mfcc(calls, baselines, tmp_path):
 
 
 def test_compare_prints_the_comparison(monkeypatch):
-    monkeypatch.setattr(skser, "compare", lambda a, b: f"{a} against {b}", raising=False)
-    monkeypatch.setattr(skser.Evaluation, "load", lambda folder: f"run {folder}")
-    assert run("compare", "one", "two") == (0, "run one against run two")
+    def load(folder):
+        return SimpleNamespace(name=folder.name, settings={"seeds": [0, 2]}, pooled={"uar": 0.5})
+
+    monkeypatch.setattr(skser.Evaluation, "load", load)
+    monkeypatch.setattr(skser, "compare", lambda a, b: f"{a.name} against {b.name}", raising=False)
+    code, text = run("compare", "one", "two")
+    assert code == 0
+    first, second = (f"{name}, UAR 50.00%, seeds 0, 2" for name in ("First: one", "Second: two"))
+    assert text == f"{first} {second} one against two"
