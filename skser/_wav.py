@@ -1,5 +1,6 @@
 """WAV files of the plainest kind, read without libsndfile."""
 
+import os
 import struct
 from pathlib import Path
 
@@ -37,13 +38,14 @@ def read_plain_wav(path: Path) -> tuple[NDArray[np.float32], int] | None:
             n_channels, rate = described[6:8]
             if described != _plain(n_bytes, n_channels, rate) or not n_channels * rate * n_bytes:
                 return None
-            content = file.read()
+            if os.fstat(file.fileno()).st_size != _HEADER.size + n_bytes:
+                return None
+            content = file.read(n_bytes)
     except OSError:
         return None
     if len(content) != n_bytes or n_bytes % (_SAMPLE_BYTES * n_channels):
         return None
-    samples = np.frombuffer(content, dtype="<i2").astype(np.float32)
-    samples *= np.float32(2**-15)
+    samples = np.multiply(np.frombuffer(content, dtype="<i2"), np.float32(2**-15))
     return samples.reshape(-1, n_channels), rate
 
 

@@ -1,6 +1,7 @@
 """From a recording on disk to a mono, cut, levelled and padded waveform."""
 
 import os
+import stat
 import warnings
 from pathlib import Path
 
@@ -128,14 +129,14 @@ def read_samples(
 def _read(path: Path, start: float, end: float | None) -> tuple[NDArray[np.float32], int, int]:
     """Do what `read_samples` does, and count the bytes that a WAV file lacks."""
     try:
-        size = path.stat().st_size
+        status = path.stat()
     except (OSError, ValueError) as error:
         raise AudioFileError(
             f"The recording '{path}' does not exist or is out of reach; check the path."
         ) from error
-    if path.is_dir():
+    if stat.S_ISDIR(status.st_mode):
         raise AudioFileError(f"The recording '{path}' is a folder; give the files inside it.")
-    if size == 0:
+    if status.st_size == 0:
         raise AudioFileError(f"The recording '{path}' is empty (0 bytes).")
     whole = not start and end is None
     if whole and (plain := read_plain_wav(path)):
