@@ -8,6 +8,7 @@ from scipy import stats
 
 from .exceptions import EvaluationError
 from .metrics import (
+    FEW_SPEAKERS,
     SCORE_NAMES,
     confusions_by_speaker,
     percentile_interval,
@@ -94,6 +95,8 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     ------
     EvaluationError
         If the utterances, their speakers or their labels differ.
+    TypeError
+        If one of them is something else, such as a folder.
 
     References
     ----------
@@ -112,6 +115,12 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     >>> compare(svc, majority).differences["uar"] > 0
     True
     """
+    for evaluation in (first, second):
+        if not isinstance(evaluation, Evaluation):
+            raise TypeError(
+                f"compare takes two Evaluations. Got {evaluation!r} instead; of a folder "
+                "Evaluation.load makes one."
+            )
     table = first.utterances
     if not table.equals(second.utterances):
         raise EvaluationError(
@@ -150,11 +159,10 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
 def _caveats(first: Evaluation, second: Evaluation, n_speakers: int) -> tuple[str, ...]:
     names = [evaluation.settings["protocol"]["name"] for evaluation in (first, second)]
     differ = names[0] != names[1]
-    smallest = _smallest_p(n_speakers)
-    few = n_speakers > 1 and smallest > 0.05  # no difference between the two would be significant
+    few = 1 < n_speakers <= FEW_SPEAKERS
     of_few = (
-        f"With {n_speakers} speakers the table's p cannot be below {smallest:.2f}, and its "
-        "intervals are too narrow."
+        f"With {n_speakers} speakers the table's p cannot be below {_smallest_p(n_speakers):.2f}, "
+        "and its intervals are too narrow."
     )
     return (
         *([f"The protocols differ: {' and '.join(names)}."] if differ else []),

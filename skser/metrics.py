@@ -27,6 +27,12 @@ SCORE_NAMES = MappingProxyType(
 )
 """How the scores are called in print."""
 
+FEW_SPEAKERS = 5
+"""From so few speakers a bootstrap over speakers gives intervals that are too narrow.
+
+If all of them agree, p of an exact sign test is 2 / 2**5, which is above 0.05.
+"""
+
 
 def score_predictions(y_true: ArrayLike, y_pred: ArrayLike) -> dict[str, float]:
     """Compute UAR, WA, macro F1 and weighted F1 of predictions.
@@ -112,7 +118,7 @@ def bootstrap_intervals(
     -------
     intervals : dict of str to (float, float)
         Lower and upper end for each score of `score_predictions`; (nan, nan) if there is only
-        one speaker.
+        one speaker, and too narrow if there are few (`FEW_SPEAKERS`).
 
     Raises
     ------

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ._files import read_json, replaced_file, write_json
 from ._store import check_folder
 from .exceptions import EvaluationError
-from .metrics import SCORE_NAMES, bootstrap_intervals, score_predictions
+from .metrics import FEW_SPEAKERS, SCORE_NAMES, bootstrap_intervals, score_predictions
 
 _UTTERANCE = ["file", "speaker", "label"]
 _WHOLE = ("seed", "n_train", "n_test", "epoch", "n_parameters")
@@ -278,14 +278,18 @@ class Evaluation:
         for speaker, row in self.per_speaker.iterrows():
             lines.append(_score_line(f"speaker {speaker}", int(row["n_utterances"]), dict(row)))
         lines.append(_score_line("mean over speakers", n, self.mean_over_speakers))
-        lines.append(_score_line("pooled", n, self.pooled))
-        if len(self.seeds) > 1:
+        if (n_seeds := len(self.seeds)) == 1:
+            lines.append(_score_line("pooled", n, self.pooled))
+        else:
+            lines.append(_score_line(f"pooled, mean over {n_seeds}", n, self.pooled))
             ends = "".join(f"{f'±{100 * value:.2f}':>13}" for value in self.spread.values())
-            lines.append(f"{f'spread, {len(self.seeds)} seeds':<25}{ends}")
+            lines.append(f"{f'spread, {n_seeds} seeds':<25}{ends}")
         ends = "".join(
             f"{f'{100 * low:.1f}-{100 * high:.1f}':>13}" for low, high in self.intervals.values()
         )
         lines.append(f"{'95 % interval':<25}{ends}")
+        if 1 < (n_speakers := len(self.per_speaker)) <= FEW_SPEAKERS:
+            lines.append(f"{'':<20}(with {n_speakers} speakers the interval is too narrow)")
         if self.caveat:
             lines.append(f"{'':<20}(each of these scores {self.caveat})")
         for name, row in self.alternatives.iterrows():

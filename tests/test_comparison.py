@@ -176,6 +176,11 @@ def test_p_is_never_below_that_of_a_sign_test(n_speakers):
     assert (caveat in str(comparison)) == (exact > 0.05)
 
 
+def test_a_folder_is_refused(whole):
+    with pytest.raises(TypeError, match=r"two Evaluations\. Got 'results' instead; .*\.load makes"):
+        compare(whole, "results")
+
+
 def test_other_utterances_are_refused(whole):
     fewer = evaluate(StandIn(), make_corpus(n_utterances=2))
     with pytest.raises(EvaluationError, match=r"same utterances in the same order.* 36 and 24 utt"):

@@ -135,8 +135,10 @@ def test_print_says_what_was_held_out(whole):
     assert text.startswith(whole.card)
     assert all(f"speaker {speaker}" in text for speaker in "abcd")
     assert all(name in text for name in SCORE_NAMES.values())
-    assert f"{100 * whole.pooled['uar']:.2f}" in text.splitlines()[-2]
-    assert text.splitlines()[-1].startswith("95 % interval")
+    pooled, interval = text.splitlines()[-3:-1]
+    assert pooled.startswith("pooled  ")
+    assert f"{100 * whole.pooled['uar']:.2f}" in pooled
+    assert interval.startswith("95 % interval")
     assert CAVEAT not in text
     assert "spread" not in text
 
@@ -162,9 +164,21 @@ def test_the_command_line_is_the_command(noise, monkeypatch):
 
 
 def test_print_says_how_far_seeds_are_apart(two_seeds):
-    (line,) = [line for line in str(two_seeds).splitlines() if line.startswith("spread, 2 seeds")]
-    assert f"±{100 / 2 / np.sqrt(2):.2f}" in line
+    pooled, spread = str(two_seeds).splitlines()[-4:-2]
+    assert pooled.split() == ["pooled,", "mean", "over", "2", "4", *pooled.split()[5:]]
+    assert spread.startswith("spread, 2 seeds")
+    assert f"±{100 / 2 / np.sqrt(2):.2f}" in spread
     assert "Seeds: 0, 1" in two_seeds.card
+
+
+@pytest.mark.parametrize("n_speakers", [1, 2, 5, 6])
+def test_print_says_if_an_interval_comes_from_few_speakers(whole, n_speakers):
+    if n_speakers == 1:
+        run = make_evaluation(whole, ["NA"] * 4, speakers=("a",) * 4)
+    else:
+        run = evaluate(StandIn(), make_corpus(speakers="abcdef"[:n_speakers]))
+    caveat = f"(with {n_speakers} speakers the interval is too narrow)"
+    assert (caveat in str(run)) == (1 < n_speakers < 6)
 
 
 # --- files -----------------------------------------------------------------------------------
