@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+import joblib
 import numpy as np
 import threadpoolctl
 from scipy import fft
@@ -56,7 +57,7 @@ def run(root: Path | None, repeats: int, n_files: int) -> list[Row]:
             rows = from_files(files, repeats) + from_waveforms(waveforms, repeats)
             rows += from_cache(files, repeats, Path(folder))
             rows += shares(waveforms, repeats) + linearity(files, repeats)
-        return rows + threads(files, repeats)
+        return rows + threads(files, repeats) + processes(files, repeats)
 
 
 def from_files(files: list[str], repeats: int) -> list[Row]:
@@ -146,6 +147,18 @@ def threads(files: list[str], repeats: int) -> list[Row]:
     }
     rows = compare("features", functions, repeats=repeats, clock="wall")
     return rows + compare("features", functions, repeats=repeats, clock="cpu")
+
+
+def processes(files: list[str], repeats: int) -> list[Row]:
+    """Compare two processes, each with half of the files, with one: what two cores can do."""
+    transform = MFCCTransformer().transform
+    halves = files[::2], files[1::2]
+    with joblib.Parallel(n_jobs=2, backend="loky") as pool:
+        functions: dict[str, Callable] = {
+            "two processes": lambda: pool(joblib.delayed(transform)(half) for half in halves),
+            "one process": lambda: transform(files),
+        }
+        return compare("features", functions, repeats=repeats, clock="wall")
 
 
 def _for_each(items: list, function: Callable) -> None:
