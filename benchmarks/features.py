@@ -3,10 +3,11 @@
 import tempfile
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 
-import joblib
 import numpy as np
 import threadpoolctl
 from scipy import fft
@@ -153,9 +154,9 @@ def processes(files: list[str], repeats: int) -> list[Row]:
     """Compare two processes, each with half of the files, with one: what two cores can do."""
     transform = MFCCTransformer().transform
     halves = files[::2], files[1::2]
-    with joblib.Parallel(n_jobs=2, backend="loky") as pool:
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         functions: dict[str, Callable] = {
-            "two processes": lambda: pool(joblib.delayed(transform)(half) for half in halves),
+            "two processes": lambda: list(pool.map(transform, halves)),
             "one process": lambda: transform(files),
         }
         return compare("features", functions, repeats=repeats, clock="wall")
