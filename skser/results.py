@@ -288,7 +288,7 @@ class Evaluation:
             f"{f'{100 * low:.1f}-{100 * high:.1f}':>13}" for low, high in self.intervals.values()
         )
         lines.append(f"{'95 % interval':<25}{ends}")
-        if 1 < (n_speakers := len(self.per_speaker)) <= FEW_SPEAKERS:
+        if 1 < (n_speakers := self.utterances["speaker"].nunique()) <= FEW_SPEAKERS:
             lines.append(f"{'':<20}(with {n_speakers} speakers the interval is too narrow)")
         if self.caveat:
             lines.append(f"{'':<20}(each of these scores {self.caveat})")
