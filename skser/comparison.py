@@ -118,8 +118,8 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     for evaluation in (first, second):
         if not isinstance(evaluation, Evaluation):
             raise TypeError(
-                f"compare takes two Evaluations. Got {evaluation!r} instead; of a folder "
-                "Evaluation.load makes one."
+                f"compare takes two Evaluations. Got {type(evaluation).__name__} instead; "
+                "Evaluation.load(folder) makes one of a folder."
             )
     table = first.utterances
     if not table.equals(second.utterances):

@@ -30,7 +30,8 @@ SCORE_NAMES = MappingProxyType(
 FEW_SPEAKERS = 5
 """From so few speakers a bootstrap over speakers gives intervals that are too narrow.
 
-If all of them agree, p of an exact sign test is 2 / 2**5, which is above 0.05.
+A convention: the same limit as for p, which of an exact sign test is 2 / 2**5, above 0.05, if all
+of them agree.
 """
 
 

@@ -278,10 +278,8 @@ class Evaluation:
         for speaker, row in self.per_speaker.iterrows():
             lines.append(_score_line(f"speaker {speaker}", int(row["n_utterances"]), dict(row)))
         lines.append(_score_line("mean over speakers", n, self.mean_over_speakers))
-        if (n_seeds := len(self.seeds)) == 1:
-            lines.append(_score_line("pooled", n, self.pooled))
-        else:
-            lines.append(_score_line(f"pooled, mean over {n_seeds}", n, self.pooled))
+        lines.append(_score_line("pooled", n, self.pooled))
+        if (n_seeds := len(self.seeds)) > 1:
             ends = "".join(f"{f'±{100 * value:.2f}':>13}" for value in self.spread.values())
             lines.append(f"{f'spread, {n_seeds} seeds':<25}{ends}")
         ends = "".join(
@@ -290,6 +288,8 @@ class Evaluation:
         lines.append(f"{'95 % interval':<25}{ends}")
         if 1 < (n_speakers := self.utterances["speaker"].nunique()) <= FEW_SPEAKERS:
             lines.append(f"{'':<20}(with {n_speakers} speakers the interval is too narrow)")
+        if n_seeds > 1:
+            lines.append(f"{'':<20}(all scores are means over {n_seeds} seeds)")
         if self.caveat:
             lines.append(f"{'':<20}(each of these scores {self.caveat})")
         for name, row in self.alternatives.iterrows():

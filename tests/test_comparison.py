@@ -177,8 +177,9 @@ def test_p_is_never_below_that_of_a_sign_test(n_speakers):
 
 
 def test_a_folder_is_refused(whole):
-    with pytest.raises(TypeError, match=r"two Evaluations\. Got 'results' instead; .*\.load makes"):
-        compare(whole, "results")
+    for pair in ((whole, "results"), ("results", whole)):
+        with pytest.raises(TypeError, match=r"two Evaluations\. Got str instead; .*\.load\(folder"):
+            compare(*pair)
 
 
 def test_other_utterances_are_refused(whole):
