@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -20,6 +20,7 @@ from ._text import some
 from ._utterances import is_path
 from .adaptation import SpeakerStandardizer
 from .audit import split_corpus, with_content
+from .classifier import LightSERNetClassifier
 from .exceptions import EvaluationError, MissingClassWarning, MixedSpeakersWarning, SmallFoldWarning
 from .protocols import SpeakerAdaptation
 
@@ -138,16 +139,18 @@ def check_model(
             f"baseline or search. Got {type(model).__name__} instead."
         )
     parts = parts_of(model)
-    adapts = any(isinstance(part, SpeakerStandardizer) for part in parts)
+    adapts = any(map(_adapts, parts))
     if adapts and not protocol.adapts:
         raise EvaluationError(
-            "The model has a SpeakerStandardizer, so it hears the test speaker before it predicts; "
+            "The model has a SpeakerStandardizer or adapt_normalization=True, so it hears the test "
+            "speaker before it predicts; "
             f"evaluate it with protocol='{SpeakerAdaptation.name}'. Got {protocol.name!r}."
         )
     if protocol.adapts and not adapts:
         raise EvaluationError(
-            f"The protocol {protocol.name} is for models that adapt, and this one has no "
-            "SpeakerStandardizer; make it with speaker_adaptation=True, or take another protocol."
+            f"The protocol {protocol.name} is for models that adapt, and this one has neither a "
+            "SpeakerStandardizer nor adapt_normalization=True; make it with "
+            "speaker_adaptation=True, or take another protocol."
         )
     if protocol.adapts and any(hasattr(part, "cv") for part in parts):
         raise EvaluationError(
@@ -166,6 +169,20 @@ def check_model(
             MixedSpeakersWarning,
             stacklevel=3,
         )
+
+
+def _adapts(part: Any) -> bool:
+    """Tell whether a part of a model hears a speaker before it predicts, or a search may try it."""
+    match part:
+        case LightSERNetClassifier():
+            return bool(part.adapt_normalization)
+        case Mapping():  # the grid of a search
+            named = any(str(name).endswith("adapt_normalization") for name in part)
+            return named or any(map(_adapts, part.values()))
+        case list() | tuple():
+            return any(map(_adapts, part))
+        case _:
+            return isinstance(part, SpeakerStandardizer)
 
 
 def prepare_corpus(corpus: Bunch, protocol: Protocol) -> tuple[Bunch, list[Fold]]:

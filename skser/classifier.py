@@ -59,6 +59,10 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     batch_norm_momentum : float, default=0.99
         Share that the moving averages of batch normalisation keep at each step. With 0.99 they
         need hundreds of steps to follow, so after a few epochs the network predicts badly.
+    adapt_normalization : bool, default=False
+        Whether prediction takes all the utterances that it is given for those of one speaker, and
+        normalises by their moments in place of those seen in training: `evaluate` allows it under
+        the protocol `SpeakerAdaptation` alone.
     class_weight : dict of label to float, "balanced" or None, default=None
         Weight of each class in the loss; `"balanced"` is inverse to their counts.
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
@@ -150,6 +154,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         "augment": [Augmentation, None],
         "standardize": ["boolean"],
         "batch_norm_momentum": [Interval(Real, 0, 1, closed="left")],
+        "adapt_normalization": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "paths": [tuple, list],
         "precision": [StrOptions({"float32", "bfloat16"})],
@@ -177,6 +182,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         augment: Augmentation | None = None,
         standardize: bool = False,
         batch_norm_momentum: float = 0.99,
+        adapt_normalization: bool = False,
         class_weight: dict | str | None = None,
         paths: tuple[str, ...] = tuple(PATHS),
         precision: str = "float32",
@@ -200,6 +206,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         self.augment = augment
         self.standardize = standardize
         self.batch_norm_momentum = batch_norm_momentum
+        self.adapt_normalization = adapt_normalization
         self.class_weight = class_weight
         self.paths = paths
         self.precision = precision
@@ -340,7 +347,12 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = check_mfcc(self, X, reset=False)
-        return predict(self.keras_classifier_.model_, X, batch_size=self.batch_size)
+        network = self.keras_classifier_.model_
+        if self.adapt_normalization:
+            from ._adapted_network import adapt_network
+
+            network = adapt_network(network, X, batch_size=self.batch_size)
+        return predict(network, X, batch_size=self.batch_size)
 
     def predict(self, X: Any) -> NDArray:
         """Predict the most likely emotion.

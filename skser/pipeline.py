@@ -71,7 +71,8 @@ def make_light_sernet(
     cache : path-like or None, default=None
         Folder that keeps the MFCCs, so that all folds and candidates share them.
     speaker_adaptation : bool, default=False
-        Whether the MFCCs are taken relative to their mean over all utterances of the speaker.
+        Whether the MFCCs are taken relative to their mean over all utterances of the speaker, and
+        the network's normalisations learn the speaker's moments before it predicts.
         Such a model predicts the utterances of one speaker at a time, and must be told the
         speakers in `fit`.
     **classifier_params : dict
@@ -125,7 +126,11 @@ def make_light_sernet(
             ("classifier", LightSERNetClassifier()),
         ]
     )
-    params = {"random_state": random_state, **classifier_params}
+    params = {
+        "random_state": random_state,
+        "adapt_normalization": speaker_adaptation,
+        **classifier_params,
+    }
     model.set_params(**deepcopy(RECIPES[recipe]))  # no two models share an Augmentation
     model.set_params(**{f"classifier__{name}": value for name, value in params.items()})
     return model

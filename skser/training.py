@@ -159,10 +159,33 @@ def predict(
     forward = _forward(model)
     positions = min(len(rows), batch_size) * n_frames.max(initial=0) * model.input_shape[-1]
     with freed_memory_kept() if _BYTES * positions > KEPT_ANYWAY else nullcontext():
-        for length in np.unique(n_frames):
-            for batch in _slices(np.flatnonzero(n_frames == length), batch_size):
-                probabilities[batch] = forward(_gather(X, rows[batch]))
+        for batch in batches_of_one_length(X, rows, batch_size):
+            probabilities[batch] = forward(_gather(X, rows[batch]))
     return probabilities
+
+
+def batches_of_one_length(
+    X: MFCCs, rows: NDArray[np.intp], batch_size: int
+) -> Iterator[NDArray[np.intp]]:
+    """Yield the positions in `rows` of utterances that have the same number of frames.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
+        MFCCs.
+    rows : ndarray of int
+        Utterances to go through.
+    batch_size : int
+        Largest number of utterances a batch.
+
+    Yields
+    ------
+    batch : ndarray of int
+        Positions in `rows`.
+    """
+    n_frames = _n_frames(X, rows)
+    for length in np.unique(n_frames):
+        yield from _slices(np.flatnonzero(n_frames == length), batch_size)
 
 
 def training_batches(

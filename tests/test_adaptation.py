@@ -141,11 +141,32 @@ def test_only_its_own_protocol_scores_an_adapted_model(corpus):
     adapted = make_baseline("mfcc_svc", speaker_adaptation=True)
     with pytest.raises(EvaluationError, match="hears the test speaker before it predicts"):
         skser.evaluate(adapted, corpus)
-    with pytest.raises(EvaluationError, match="this one has no SpeakerStandardizer"):
+    with pytest.raises(EvaluationError, match="has neither a SpeakerStandardizer nor"):
         skser.evaluate(make_baseline("mfcc_svc"), corpus, protocol="speaker-adaptation")
     search = GridSearchCV(adapted, {"classifier__C": [0.1, 1.0]}, cv=GroupKFold(2))
     with pytest.raises(EvaluationError, match="speaker-adaptation takes no search"):
         skser.evaluate(search, corpus, protocol="speaker-adaptation")
+
+
+def test_an_adapted_normalization_hears_the_speaker_as_well(corpus):
+    model = make_light_sernet(duration=0.5, adapt_normalization=True)
+    with pytest.raises(EvaluationError, match="hears the test speaker before it predicts"):
+        skser.evaluate(model, corpus)
+    with pytest.raises(EvaluationError, match="hears the test speaker before it predicts"):
+        skser.search(make_light_sernet(), corpus, {"classifier__adapt_normalization": [True]})
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {"classifier__adapt_normalization": [False, True]},
+        [{"classifier__epochs": [1]}, {"mfcc": ["passthrough", SpeakerStandardizer()]}],
+    ],
+)
+def test_no_search_finds_adaptation_unseen(grid, corpus):
+    search = GridSearchCV(make_light_sernet(), grid, cv=GroupKFold(2))
+    with pytest.raises(EvaluationError, match="hears the test speaker before it predicts"):
+        skser.evaluate(search, corpus)
 
 
 def test_clones():

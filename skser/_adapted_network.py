@@ -1,0 +1,60 @@
+"""The network for one speaker: normalised by the speaker's own utterances."""
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from .training import MFCCs, batches_of_one_length
+
+
+def adapt_network(network: keras.Model, X: MFCCs, *, batch_size: int) -> keras.Model:
+    """Copy a network and give its batch normalisations the moments of some utterances.
+
+    One normalisation after the other gets those of what reaches it, over all the utterances, so
+    that they do not depend on the batches.
+
+    Parameters
+    ----------
+    network : keras.Model
+        The trained network, which stays as it is.
+    X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
+        MFCCs of the utterances.
+    batch_size : int
+        Number of utterances at a time.
+
+    Returns
+    -------
+    adapted : keras.Model
+        The network for these utterances.
+
+    References
+    ----------
+    Y. Li, N. Wang, J. Shi, J. Liu, X. Hou: "Revisiting batch normalization for practical domain
+    adaptation", ICLR workshop, 2017.
+    """
+    adapted = keras.models.clone_model(network)
+    adapted.set_weights(network.get_weights())
+    for layer in adapted.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            before = keras.Model(adapted.input, layer.input)
+            mean, variance = _moments(before, X, batch_size)
+            layer.moving_mean.assign(mean)
+            layer.moving_variance.assign(variance)
+    return adapted
+
+
+def _moments(
+    network: keras.Model, X: MFCCs, batch_size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and variance of each channel of what a network gives for some utterances."""
+    sizes, means, variances = [], [], []
+    for batch in batches_of_one_length(X, np.arange(len(X)), batch_size):
+        images = ops.cast(network(np.stack([X[row] for row in batch]), training=False), "float32")
+        mean, variance = ops.moments(images, (0, 1, 2))
+        sizes.append(np.prod(images.shape[:3]))
+        means.append(ops.convert_to_numpy(mean))
+        variances.append(ops.convert_to_numpy(variance))
+    mean = np.average(means, axis=0, weights=sizes)
+    variance = np.average(variances + (means - mean) ** 2, axis=0, weights=sizes)
+    return mean, variance

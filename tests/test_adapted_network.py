@@ -1,0 +1,70 @@
+"""Normalisation by the moments of the utterances that are predicted, against Keras' own."""
+
+import numpy as np
+import pytest
+
+from skser import LightSERNetClassifier
+from skser._adapted_network import adapt_network
+from skser.network import build_light_sernet
+from skser.training import predict
+
+
+@pytest.fixture(scope="module")
+def mfcc():
+    return np.random.default_rng(0).normal(2, 3, size=(7, 20, 12)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return build_light_sernet(3, n_mfcc=12, batch_norm_momentum=0.0, seed=0)
+
+
+def weights_equal(first, second):
+    return all(map(np.array_equal, first, second))
+
+
+@pytest.mark.parametrize("batch_size", [2, 7])
+def test_moments_are_those_of_one_batch_in_training(network, mfcc, batch_size):
+    adapted = adapt_network(network, mfcc, batch_size=batch_size)
+    trained = build_light_sernet(3, n_mfcc=12, batch_norm_momentum=0.0, seed=0)
+    trained(mfcc, training=True)  # without momentum the averages are those of this batch
+    for found, expected in zip(adapted.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_leaves_the_network_as_it_is(network, mfcc):
+    before = network.get_weights()
+    adapted = adapt_network(network, mfcc, batch_size=4)
+    assert weights_equal(before, network.get_weights())
+    assert not weights_equal(before, adapted.get_weights())
+
+
+def test_batches_of_any_size_and_length_give_the_same(network, mfcc):
+    utterances = [utterance[: 8 + 4 * (row % 3)] for row, utterance in enumerate(mfcc)]
+    one, all_ = (adapt_network(network, utterances, batch_size=size) for size in (1, 7))
+    for found, expected in zip(one.get_weights(), all_.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.filterwarnings("ignore::skser.exceptions.SlowPrecisionWarning")  # on old processors
+def test_classifier_adapts_for_the_prediction_alone(mfcc, precision):
+    labels = np.array(["a", "b"] * 3 + ["a"])
+    params = {"epochs": 2, "learning_rate": 1e-3, "random_state": 0, "precision": precision}
+    classifier = LightSERNetClassifier(**params, standardize=True).fit(mfcc, labels)
+    network, plain = classifier.keras_classifier_.model_, classifier.predict_proba(mfcc)
+    classifier.set_params(adapt_normalization=True)
+    adapted = classifier.predict_proba(mfcc)
+    assert not np.allclose(adapted, plain, atol=1e-3)
+    by_hand = adapt_network(network, mfcc, batch_size=32)
+    np.testing.assert_allclose(adapted, predict(by_hand, mfcc, batch_size=32), atol=1e-5)
+    classifier.set_params(adapt_normalization=False)
+    np.testing.assert_array_equal(classifier.predict_proba(mfcc), plain)
+
+
+def test_adapts_to_another_scale_of_the_input(mfcc):
+    labels = np.array(["a", "b"] * 3 + ["a"])
+    classifier = LightSERNetClassifier(epochs=2, random_state=0, adapt_normalization=True)
+    classifier.fit(mfcc, labels)
+    louder = classifier.predict_proba(3 * mfcc)
+    np.testing.assert_allclose(louder, classifier.predict_proba(mfcc), atol=0.01)
