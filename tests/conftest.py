@@ -5,6 +5,7 @@ from pathlib import Path
 
 import hypothesis
 import numpy as np
+import opensmile  # noqa: F401 - before a test imports TensorFlow, see start_keras
 import pytest
 import soundfile
 from sklearn.utils import Bunch
