@@ -19,7 +19,7 @@ from sklearn.utils.parallel import Parallel, delayed  # hand on scikit-learn's c
 
 from ._epoch_relay import IndexedListener, relayed_epochs, write_epochs
 from ._predictions import find_network, predict_fold, take_utterances, with_seed
-from ._process import start_keras
+from ._process import end_with_parent, start_keras
 from ._processor import has_warned, warn_no_more
 from ._protocol import Fold
 from ._speakers import speaker_params
@@ -130,6 +130,7 @@ def run_tasks(
 
 
 def _start_worker(n_threads: int, warned: bool) -> None:
+    end_with_parent()
     if warned:  # of this machine's processor
         warn_no_more()
     start_keras(n_threads)

@@ -5,6 +5,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from threading import Thread
+from time import sleep
+
+_SECONDS = 1.0  # between two looks at the parent
 
 
 def start_keras(n_threads: int | None = None) -> None:
@@ -38,6 +42,21 @@ def start_keras(n_threads: int | None = None) -> None:
         from ._tensorflow import set_threads
 
         set_threads(n_threads)
+
+
+def end_with_parent() -> None:
+    """Let this process end soon after the one that started it.
+
+    A worker would else finish a training of many minutes that nobody waits for. On Windows, where
+    a parent that is gone is not seen, nothing happens.
+    """
+    Thread(target=_watch_parent, args=[os.getppid()], daemon=True).start()
+
+
+def _watch_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        sleep(_SECONDS)
+    os._exit(1)
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """Trainings side by side, how long they will take, and who is told of the speakers."""
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 from standin import EMOTIONS, Seeded, StandIn, assert_same
 
 from skser import Evaluation, evaluate, make_light_sernet
+from skser._file_lock import locked_file
 from skser._folds import Job, estimate_seconds
 from skser.audit import split_corpus
 from skser.callbacks import FoldBar, report_epoch
@@ -54,6 +58,37 @@ def test_parallel_seeds_equal_sequential_ones(noise):
     )
     parallel.settings["processors"] = sequential.settings["processors"]
     assert_same(parallel, sequential)
+
+
+ENDLESS = """
+import os, sys, time
+from pathlib import Path
+from standin import StandIn, make_corpus
+from skser import evaluate
+from skser._file_lock import locked_file
+
+class Endless(StandIn):
+    def fit(self, X, y):
+        with locked_file(Path(sys.argv[1], str(os.getpid())), wait=True):
+            time.sleep(60)
+            Path(sys.argv[1], "finished").touch()
+
+evaluate(Endless(), make_corpus(), n_jobs=2)
+"""
+
+
+def test_workers_end_with_the_process_that_waits_for_them(tmp_path):
+    pytest.importorskip("fcntl", reason="this system does not show that a parent is gone")
+    command = [sys.executable, "-c", ENDLESS, tmp_path]
+    parent = subprocess.Popen(command, cwd=Path(__file__).parent, stderr=subprocess.DEVNULL)
+    while len(locks := list(tmp_path.iterdir())) < 2:
+        assert parent.poll() is None
+        time.sleep(0.1)
+    parent.kill()
+    parent.wait()
+    for lock in locks:
+        with locked_file(lock, wait=True):
+            assert not (tmp_path / "finished").exists()
 
 
 class Reporting(StandIn):
