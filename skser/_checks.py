@@ -20,7 +20,6 @@ from ._text import some
 from ._utterances import is_path
 from .adaptation import SpeakerStandardizer
 from .audit import split_corpus, with_content
-from .classifier import LightSERNetClassifier
 from .exceptions import EvaluationError, MissingClassWarning, MixedSpeakersWarning, SmallFoldWarning
 from .protocols import SpeakerAdaptation
 
@@ -139,12 +138,15 @@ def check_model(
             f"baseline or search. Got {type(model).__name__} instead."
         )
     parts = parts_of(model)
-    adapts = any(map(_adapts, parts))
+    searches = any(hasattr(part, "cv") for part in parts)
+    adapts = _adapts(model)
     if adapts and not protocol.adapts:
+        has = "The model has, or a search in it may choose," if searches else "The model has"
+        other = "leave it out of the search, or evaluate a Pipeline" if searches else "evaluate it"
         raise EvaluationError(
-            "The model has a SpeakerStandardizer or adapt_normalization=True, so it hears the test "
-            "speaker before it predicts; "
-            f"evaluate it with protocol='{SpeakerAdaptation.name}'. Got {protocol.name!r}."
+            f"{has} a SpeakerStandardizer or adapt_normalization=True, which hears the test "
+            f"speaker before it predicts; {other} with protocol='{SpeakerAdaptation.name}'. Got "
+            f"{protocol.name!r}."
         )
     if protocol.adapts and not adapts:
         raise EvaluationError(
@@ -152,7 +154,7 @@ def check_model(
             "SpeakerStandardizer nor adapt_normalization=True; make it with "
             "speaker_adaptation=True, or take another protocol."
         )
-    if protocol.adapts and any(hasattr(part, "cv") for part in parts):
+    if protocol.adapts and searches:
         raise EvaluationError(
             f"The protocol {protocol.name} takes no search: its inner splits would adapt to "
             f"several speakers as if they were one. Got {type(model).__name__}; evaluate the "
@@ -174,15 +176,21 @@ def check_model(
 def _adapts(part: Any) -> bool:
     """Tell whether a part of a model hears a speaker before it predicts, or a search may try it."""
     match part:
-        case LightSERNetClassifier():
-            return bool(part.adapt_normalization)
-        case Mapping():  # the grid of a search
-            named = any(str(name).endswith("adapt_normalization") for name in part)
-            return named or any(map(_adapts, part.values()))
+        case SpeakerStandardizer():
+            return True
+        case BaseEstimator():
+            return _adapts(part.get_params(deep=False))
+        case Mapping():  # parameters, or the grid of a search
+            return any(
+                np.any(value) if str(name).endswith("adapt_normalization") else _adapts(value)
+                for name, value in part.items()
+            )
+        case np.ndarray() if part.dtype == object:
+            return any(map(_adapts, part.flat))
         case list() | tuple():
             return any(map(_adapts, part))
         case _:
-            return isinstance(part, SpeakerStandardizer)
+            return False
 
 
 def prepare_corpus(corpus: Bunch, protocol: Protocol) -> tuple[Bunch, list[Fold]]:

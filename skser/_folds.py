@@ -1,5 +1,6 @@
 """Train and test fold after fold, in one process or in several."""
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
@@ -110,7 +111,7 @@ def run_tasks(
     if not isinstance(get_active_backend()[0], BACKENDS.get("dask", ())):
         n_threads = n_threads or max(1, cpu_count() // n_workers)
         # Workers that another call left behind have started with their number of threads.
-        initargs = (n_threads, has_warned())
+        initargs = (os.getpid(), n_threads, has_warned())
         how = {"backend": "loky", "initializer": _start_worker, "initargs": initargs}
     parallel = Parallel(n_jobs=n_workers, return_as="generator_unordered", batch_size=1, **how)
     try:
@@ -129,8 +130,8 @@ def run_tasks(
         ) from error
 
 
-def _start_worker(n_threads: int, warned: bool) -> None:
-    end_with_parent()
+def _start_worker(parent: int, n_threads: int, warned: bool) -> None:
+    end_with_parent(parent)
     if warned:  # of this machine's processor
         warn_no_more()
     start_keras(n_threads)

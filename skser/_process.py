@@ -44,13 +44,19 @@ def start_keras(n_threads: int | None = None) -> None:
         set_threads(n_threads)
 
 
-def end_with_parent() -> None:
+def end_with_parent(parent: int) -> None:
     """Let this process end soon after the one that started it.
 
     A worker would else finish a training of many minutes that nobody waits for. On Windows, where
     a parent that is gone is not seen, nothing happens.
+
+    Parameters
+    ----------
+    parent : int
+        Number of the process that started this one.
     """
-    Thread(target=_watch_parent, args=[os.getppid()], daemon=True).start()
+    if os.name == "posix":
+        Thread(target=_watch_parent, args=[parent], daemon=True).start()
 
 
 def _watch_parent(parent: int) -> None:

@@ -60,9 +60,11 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         Share that the moving averages of batch normalisation keep at each step. With 0.99 they
         need hundreds of steps to follow, so after a few epochs the network predicts badly.
     adapt_normalization : bool, default=False
-        Whether prediction takes all the utterances that it is given for those of one speaker, and
-        normalises by their moments in place of those seen in training: `evaluate` allows it under
-        the protocol `SpeakerAdaptation` alone.
+        Whether a prediction takes all utterances that it is given for those of one speaker, and
+        normalises by their moments (padding included) in place of those seen in training [2]_.
+        It needs several, and no labels. Training is the same, so it may be set after `fit`.
+        `evaluate` allows it under the protocol `SpeakerAdaptation` alone; `score` and
+        scikit-learn's `cross_validate` do not see whether speakers are mixed.
     class_weight : dict of label to float, "balanced" or None, default=None
         Weight of each class in the loss; `"balanced"` is inverse to their counts.
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
@@ -118,8 +120,10 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
 
     References
     ----------
-    A. Aftab, A. Morsali, S. Ghaemmaghami, B. Champagne: "LIGHT-SERNET: A lightweight fully
-    convolutional neural network for speech emotion recognition", ICASSP 2022.
+    .. [1] A. Aftab, A. Morsali, S. Ghaemmaghami, B. Champagne: "LIGHT-SERNET: A lightweight fully
+       convolutional neural network for speech emotion recognition", ICASSP 2022.
+    .. [2] Y. Li, N. Wang, J. Shi, J. Liu, X. Hou: "Revisiting batch normalization for practical
+       domain adaptation", ICLR workshop, 2017.
 
     Examples
     --------
@@ -322,6 +326,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
             fraction=self.validation_fraction,
             seed=self._speaker_seed,
             batch_size=self.batch_size,
+            adapt=self.adapt_normalization,
         )
         return rows, judge, self.patience
 
@@ -331,7 +336,9 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc)
-            MFCCs of any number of frames, whatever the number in training.
+            MFCCs of any number of frames, whatever the number in training. With
+            `adapt_normalization` all of them are one speaker's, and each is predicted in the
+            light of the others.
 
         Returns
         -------
@@ -349,9 +356,9 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         X = check_mfcc(self, X, reset=False)
         network = self.keras_classifier_.model_
         if self.adapt_normalization:
-            from ._adapted_network import adapt_network
+            from ._adapted_network import predict_adapted
 
-            network = adapt_network(network, X, batch_size=self.batch_size)
+            return predict_adapted(network, X, batch_size=self.batch_size)
         return predict(network, X, batch_size=self.batch_size)
 
     def predict(self, X: Any) -> NDArray:

@@ -1,6 +1,7 @@
 """Which epoch's weights are kept: the last one's, or those that do best on speakers set aside."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -136,6 +137,7 @@ def set_aside(
     fraction: float,
     seed: int,
     batch_size: int,
+    adapt: bool,
 ) -> tuple[NDArray[np.intp], Judge]:
     """Set speakers aside, and let them judge.
 
@@ -153,6 +155,8 @@ def set_aside(
         Seed of the draw.
     batch_size : int
         Number of utterances at a time in prediction.
+    adapt : bool
+        Whether the network is adapted to each speaker before it predicts.
 
     Returns
     -------
@@ -167,9 +171,29 @@ def set_aside(
         If speakers are missing, of another length, or too few.
     """
     rows, aside = hold_out_speakers(labels, groups, fraction=fraction, seed=seed)
-    return rows, judge_by_uar(
-        lambda network: predict(network, X, batch_size=batch_size, rows=aside), labels[aside]
-    )
+    if adapt:
+        speakers = np.asarray(groups)[aside]
+        predict_aside = partial(_predict_adapted, X, aside, speakers, batch_size)
+    else:
+        predict_aside = partial(predict, X=X, batch_size=batch_size, rows=aside)
+    return rows, judge_by_uar(predict_aside, labels[aside])
+
+
+def _predict_adapted(
+    X: MFCCs,
+    rows: NDArray[np.intp],
+    speakers: NDArray,
+    batch_size: int,
+    network: "keras.Model",
+) -> NDArray[np.float32]:
+    """Predict each speaker's utterances by the network that is adapted to this speaker."""
+    from ._adapted_network import predict_adapted
+
+    probabilities = np.empty((len(rows), network.output_shape[-1]), dtype=np.float32)
+    for speaker in np.unique(speakers):
+        own = speakers == speaker
+        probabilities[own] = predict_adapted(network, X, batch_size=batch_size, rows=rows[own])
+    return probabilities
 
 
 def judge_by_uar(

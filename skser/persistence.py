@@ -45,6 +45,8 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
     ------
     TypeError
         If the model is of another kind, or a parameter or label is no plain value.
+    ValueError
+        If `adapt_normalization` of the classifier is True.
     NotFittedError
         If the model was not fitted.
     FileNotFoundError
@@ -142,13 +144,19 @@ def load(path: str | os.PathLike) -> Pipeline | LightSERNetClassifier:
 
 def _steps_of(model: BaseEstimator) -> dict[str, BaseEstimator]:
     """Return the steps by their names, or raise if it is not a model of this package."""
-    if isinstance(model, LightSERNetClassifier):
-        return {"classifier": model}
     steps = dict(model.steps) if isinstance(model, Pipeline) else {}
-    if {name: type(step) for name, step in steps.items()} != _STEPS:
+    if isinstance(model, LightSERNetClassifier):
+        steps = {"classifier": model}
+    elif {name: type(step) for name, step in steps.items()} != _STEPS:
         raise TypeError(
             "skser.save takes a LightSERNetClassifier or a Pipeline as make_light_sernet makes "
             f"it without speaker adaptation (steps 'mfcc' and 'classifier'). Got {model!r} instead."
+        )
+    if steps["classifier"].adapt_normalization:
+        raise ValueError(
+            "skser.save takes no model with adapt_normalization=True: whoever loads it would mix "
+            "speakers unawares. Save it with False, which changes no weights, and set it again "
+            "after skser.load."
         )
     return steps
 

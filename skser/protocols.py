@@ -29,9 +29,9 @@ class LeaveOneSpeakerOut(Protocol):
 class SpeakerAdaptation(Protocol):
     """Each speaker is held out once, and the model adapted to the voice without labels.
 
-    The model standardises its features by all utterances of the speaker (`SpeakerStandardizer`),
-    those to be predicted included. It is a score of speakers who have already been recorded for a
-    while, and not of an unheard one.
+    The model adapts to all utterances of the speaker, those to be predicted included: by
+    `SpeakerStandardizer` or `LightSERNetClassifier(adapt_normalization=True)`. It is a score of
+    speakers who have already been recorded for a while, and not of an unheard one.
 
     References
     ----------
@@ -41,8 +41,8 @@ class SpeakerAdaptation(Protocol):
 
     name = "speaker-adaptation"
     sentence = (
-        "the speaker's emotions, but not the voice: features are standardised by all of the "
-        "speaker's utterances, without labels, for a model that was trained on all the others"
+        "the speaker's emotions, but not the voice: the model was trained on all the others, and "
+        "adapts to all of the speaker's utterances, without labels"
     )
     adapts = True
 

@@ -10,7 +10,8 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skser
-from skser import SpeakerStandardizer, make_baseline, make_light_sernet
+from skser import LightSERNetClassifier, SpeakerStandardizer, make_baseline, make_light_sernet
+from skser._adapted_network import predict_adapted
 from skser.datasets import make_emotional_speech
 from skser.exceptions import EvaluationError, UnknownSpeakersWarning
 from skser.functionals import MFCCStatistics
@@ -131,6 +132,7 @@ def test_network_is_told_the_speakers(corpus, monkeypatch):
         recipe="robust", duration=0.5, epochs=1, paths=("spectral",), speaker_adaptation=True
     )
     assert list(model.named_steps) == ["mfcc", "adaptation", "classifier"]
+    assert model["classifier"].adapt_normalization is True
     evaluation = skser.evaluate(model, corpus, protocol="speaker-adaptation")
     assert len(evaluation.predictions) == len(corpus.data)
     speakers = set(corpus.groups)
@@ -160,13 +162,40 @@ def test_an_adapted_normalization_hears_the_speaker_as_well(corpus):
     "grid",
     [
         {"classifier__adapt_normalization": [False, True]},
+        {"classifier": [LightSERNetClassifier(adapt_normalization=True)]},
         [{"classifier__epochs": [1]}, {"mfcc": ["passthrough", SpeakerStandardizer()]}],
+        {"mfcc": [make_pipeline(MFCCTransformer(), SpeakerStandardizer())]},
+        {"mfcc": np.array([MFCCTransformer(), SpeakerStandardizer()], dtype=object)},
     ],
 )
 def test_no_search_finds_adaptation_unseen(grid, corpus):
     search = GridSearchCV(make_light_sernet(), grid, cv=GroupKFold(2))
-    with pytest.raises(EvaluationError, match="hears the test speaker before it predicts"):
+    with pytest.raises(EvaluationError, match="leave it out of the search, or evaluate a Pipeline"):
         skser.evaluate(search, corpus)
+
+
+def test_a_search_among_models_that_do_not_adapt_is_none_that_does(corpus):
+    grid = {"classifier__adapt_normalization": [False]}
+    search = GridSearchCV(make_light_sernet(), grid, cv=GroupKFold(2))
+    with pytest.raises(EvaluationError, match="has neither a SpeakerStandardizer nor"):
+        skser.evaluate(search, corpus, protocol="speaker-adaptation")
+
+
+def test_evaluation_adapts_the_normalization_to_each_speaker(corpus):
+    model = make_light_sernet(duration=0.5, epochs=1, paths=("spectral",), random_state=0)
+    model.set_params(classifier__adapt_normalization=True)  # alone
+    evaluation = skser.evaluate(model, corpus, protocol="speaker-adaptation", seeds=(0,))
+    groups, columns = np.asarray(corpus.groups), [f"p_{name}" for name in np.unique(corpus.target)]
+    for speaker in np.unique(groups):
+        own = groups == speaker
+        heard = [corpus.data[row] for row in np.flatnonzero(~own)]
+        fitted = clone(model).set_params(classifier__adapt_normalization=False)
+        fitted.fit(heard, corpus.target[~own])
+        mfcc = fitted["mfcc"].transform([corpus.data[row] for row in np.flatnonzero(own)])
+        network = fitted["classifier"].keras_classifier_.model_
+        expected = predict_adapted(network, mfcc, batch_size=32)
+        rows = evaluation.predictions.loc[evaluation.predictions["fold"] == speaker, columns]
+        np.testing.assert_allclose(rows.to_numpy(), expected, atol=1e-5)
 
 
 def test_clones():

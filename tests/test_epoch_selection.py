@@ -80,6 +80,17 @@ def test_score_is_the_recall_on_the_speakers_set_aside(mfcc, fitted):
     }
 
 
+def test_each_speaker_set_aside_is_adapted_to(mfcc):
+    classifier = tiny(adapt_normalization=True).fit(mfcc, Y, groups=SPEAKERS)
+    _, aside = rows_of(classifier)
+    predicted = np.empty(len(Y), dtype=object)
+    for speaker in set(SPEAKERS[aside]):
+        own = np.isin(SPEAKERS, speaker)
+        predicted[own] = classifier.predict(mfcc[own])
+    uar = score_predictions(Y[aside], predicted[aside])["uar"]
+    assert classifier.history_["selection_score"][classifier.epoch_ - 1] == pytest.approx(uar)
+
+
 def test_speakers_set_aside_are_not_trained_on(mfcc, fitted):
     rows, aside = rows_of(fitted)
     for changed, same in ((aside, True), (rows, False)):

@@ -236,6 +236,11 @@ def test_foreign_models_are_not_saved(foreign, path):
         skser.save(foreign, path)
 
 
+def test_a_model_that_adapts_is_not_saved(small, path):
+    with pytest.raises(ValueError, match="takes no model with adapt_normalization=True"):
+        skser.save(altered_copy(small, adapt_normalization=True), path)
+
+
 def test_a_parameter_that_is_no_plain_value_is_named(small, path):
     with pytest.raises(TypeError, match=r"step 'classifier' is no plain value: 1j"):
         skser.save(altered_copy(small, learning_rate=1j), path)
