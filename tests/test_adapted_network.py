@@ -1,5 +1,7 @@
 """Normalisation by the moments of the utterances that are predicted, against Keras' own."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,15 @@ def test_predicts_the_utterances_asked_for_by_them_alone(network, mfcc):
     rows = np.array([4, 1, 6])
     some = predict_adapted(network, mfcc, batch_size=2, rows=rows)
     np.testing.assert_allclose(some, predict_adapted(network, mfcc[rows], batch_size=3), atol=1e-4)
+
+
+def test_order_and_pickling_change_nothing(mfcc):
+    labels = np.array(["a", "b"] * 3 + ["a"])
+    classifier = LightSERNetClassifier(epochs=1, random_state=0, adapt_normalization=True)
+    expected = classifier.fit(mfcc, labels).predict_proba(mfcc)
+    np.testing.assert_allclose(classifier.predict_proba(mfcc[::-1])[::-1], expected, atol=1e-5)
+    copy = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(copy.predict_proba(mfcc), expected)
 
 
 def test_adapts_to_another_scale_of_the_input(mfcc):

@@ -56,7 +56,10 @@ def test_a_grid_is_written_as_json():
     [
         ({"classifier__los": ["focal"]}, r"Got 'classifier__los'; did you mean classifier__loss\?"),
         ({"loss": ["focal"]}, r"Got 'loss'; did you mean classifier__loss\?"),
-        ({"nothing": [1]}, r"Got 'nothing'; there are classifier, classifier__augment, "),
+        (
+            {"nothing": [1]},
+            r"Got 'nothing'; there are classifier, classifier__adapt_normalization, ",
+        ),
         (
             {"classifier__random_state": [0, 1]},
             r"must not have seeds\. Got 'classifier__random_state'",
