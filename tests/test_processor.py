@@ -91,8 +91,12 @@ def test_an_evaluation_warns_once(cpuinfo, noise):
 
 @pytest.mark.parametrize("warned", [True, False])
 def test_a_worker_is_told_whether_it_was_said(cpuinfo, warned):
-    with patch("skser._folds.start_keras") as start:
-        _start_worker(2, warned)
+    with (
+        patch("skser._folds.end_with_parent") as watch,
+        patch("skser._folds.start_keras") as start,
+    ):
+        _start_worker(7, 2, warned)
+    watch.assert_called_once_with(7)
     start.assert_called_once_with(2)
     assert len(caught(warn_if_slow, "bfloat16")) == (not warned)
     assert has_warned()
