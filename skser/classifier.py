@@ -356,9 +356,9 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         X = check_mfcc(self, X, reset=False)
         network = self.keras_classifier_.model_
         if self.adapt_normalization:
-            from ._adapted_network import predict_adapted
+            from ._adapted_network import adapt_network
 
-            return predict_adapted(network, X, batch_size=self.batch_size)
+            network = adapt_network(network, X, batch_size=self.batch_size)
         return predict(network, X, batch_size=self.batch_size)
 
     def predict(self, X: Any) -> NDArray:

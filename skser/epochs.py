@@ -173,13 +173,13 @@ def set_aside(
     rows, aside = hold_out_speakers(labels, groups, fraction=fraction, seed=seed)
     if adapt:
         speakers = np.asarray(groups)[aside]
-        predict_aside = partial(_predict_adapted, X, aside, speakers, batch_size)
+        predict_aside = partial(_predict_each_speaker, X, aside, speakers, batch_size)
     else:
         predict_aside = partial(predict, X=X, batch_size=batch_size, rows=aside)
     return rows, judge_by_uar(predict_aside, labels[aside])
 
 
-def _predict_adapted(
+def _predict_each_speaker(
     X: MFCCs,
     rows: NDArray[np.intp],
     speakers: NDArray,
@@ -187,12 +187,14 @@ def _predict_adapted(
     network: "keras.Model",
 ) -> NDArray[np.float32]:
     """Predict each speaker's utterances by the network that is adapted to this speaker."""
-    from ._adapted_network import predict_adapted
+    from ._adapted_network import adapt_network
 
     probabilities = np.empty((len(rows), network.output_shape[-1]), dtype=np.float32)
     for speaker in np.unique(speakers):
         own = speakers == speaker
-        probabilities[own] = predict_adapted(network, X, batch_size=batch_size, rows=rows[own])
+        heard = [X[row] for row in rows[own]]  # no copy
+        adapted = adapt_network(network, heard, batch_size=batch_size)
+        probabilities[own] = predict(adapted, heard, batch_size=batch_size)
     return probabilities
 
 

@@ -11,11 +11,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skser
 from skser import LightSERNetClassifier, SpeakerStandardizer, make_baseline, make_light_sernet
-from skser._adapted_network import predict_adapted
+from skser._adapted_network import adapt_network
 from skser.datasets import make_emotional_speech
 from skser.exceptions import EvaluationError, UnknownSpeakersWarning
 from skser.functionals import MFCCStatistics
 from skser.mfcc import MFCCTransformer
+from skser.training import predict
 
 SPEAKERS = np.repeat(["a", "b", "c"], 4)
 
@@ -193,7 +194,7 @@ def test_evaluation_adapts_the_normalization_to_each_speaker(corpus):
         fitted.fit(heard, corpus.target[~own])
         mfcc = fitted["mfcc"].transform([corpus.data[row] for row in np.flatnonzero(own)])
         network = fitted["classifier"].keras_classifier_.model_
-        expected = predict_adapted(network, mfcc, batch_size=32)
+        expected = predict(adapt_network(network, mfcc, batch_size=32), mfcc, batch_size=32)
         rows = evaluation.predictions.loc[evaluation.predictions["fold"] == speaker, columns]
         np.testing.assert_allclose(rows.to_numpy(), expected, atol=1e-5)
 

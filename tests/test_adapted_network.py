@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skser import LightSERNetClassifier
-from skser._adapted_network import adapt_network, predict_adapted
+from skser._adapted_network import adapt_network
 from skser.network import build_light_sernet
 from skser.training import predict
 
@@ -27,7 +27,7 @@ def weights_equal(first, second):
 
 @pytest.mark.parametrize("batch_size", [2, 7])
 def test_moments_are_those_of_one_batch_in_training(network, mfcc, batch_size):
-    adapted = adapt_network(network, mfcc, batch_size=batch_size, rows=np.arange(7))
+    adapted = adapt_network(network, mfcc, batch_size=batch_size)
     trained = build_light_sernet(3, n_mfcc=12, batch_norm_momentum=0.0, seed=0)
     trained(mfcc, training=True)  # without momentum the averages are those of this batch
     for found, expected in zip(adapted.get_weights(), trained.get_weights(), strict=True):
@@ -36,15 +36,15 @@ def test_moments_are_those_of_one_batch_in_training(network, mfcc, batch_size):
 
 def test_leaves_the_network_as_it_is(network, mfcc):
     before = network.get_weights()
-    adapted = adapt_network(network, mfcc, batch_size=4, rows=np.arange(7))
+    adapted = adapt_network(network, mfcc, batch_size=4)
     assert weights_equal(before, network.get_weights())
     assert not weights_equal(before, adapted.get_weights())
 
 
 def test_batches_of_any_size_and_length_give_the_same(network, mfcc):
     utterances = [utterance[: 8 + 4 * (row % 3)] for row, utterance in enumerate(mfcc)]
-    rows = np.array([6, 0, 3, 1])
-    one, all_ = (adapt_network(network, utterances, batch_size=size, rows=rows) for size in (1, 7))
+    utterances = [utterances[row] for row in (6, 0, 3, 1)]
+    one, all_ = (adapt_network(network, utterances, batch_size=size) for size in (1, 7))
     for found, expected in zip(one.get_weights(), all_.get_weights(), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
@@ -59,16 +59,18 @@ def test_classifier_adapts_for_the_prediction_alone(mfcc, precision):
     classifier.set_params(adapt_normalization=True)
     adapted = classifier.predict_proba(mfcc)
     assert not np.allclose(adapted, plain, atol=1e-3)
-    by_hand = adapt_network(network, mfcc, batch_size=32, rows=np.arange(7))
+    by_hand = adapt_network(network, mfcc, batch_size=32)
     np.testing.assert_allclose(adapted, predict(by_hand, mfcc, batch_size=32), atol=1e-5)
     classifier.set_params(adapt_normalization=False)
     np.testing.assert_array_equal(classifier.predict_proba(mfcc), plain)
 
 
-def test_predicts_the_utterances_asked_for_by_them_alone(network, mfcc):
-    rows = np.array([4, 1, 6])
-    some = predict_adapted(network, mfcc, batch_size=2, rows=rows)
-    np.testing.assert_allclose(some, predict_adapted(network, mfcc[rows], batch_size=3), atol=1e-4)
+def test_a_list_of_utterances_gives_what_an_array_does(network, mfcc):
+    rows = [4, 1, 6]
+    listed = adapt_network(network, [mfcc[row] for row in rows], batch_size=2)
+    stacked = adapt_network(network, mfcc[rows], batch_size=3)
+    some = predict(listed, mfcc[rows], batch_size=2)
+    np.testing.assert_allclose(some, predict(stacked, mfcc[rows], batch_size=3), atol=1e-4)
 
 
 def test_order_and_pickling_change_nothing(mfcc):
