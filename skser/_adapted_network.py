@@ -4,8 +4,52 @@ import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
+from scipy.special import xlogy
 
-from .training import MFCCs, batches_of_one_length
+from .training import MFCCs, batches_of_one_length, predict
+
+
+def predict_speaker(
+    network: keras.Model,
+    X: MFCCs,
+    *,
+    batch_size: int,
+    warps: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Predict the utterances of one speaker by the network that is adapted to them.
+
+    Parameters
+    ----------
+    network : keras.Model
+        The trained network, which stays as it is.
+    X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
+        MFCCs of all the utterances.
+    batch_size : int
+        Number of utterances at a time.
+    warps : ndarray of shape (n_warps, n_mfcc, n_mfcc) or None, default=None
+        Vocal tracts to try. The one is taken with which the network is surest of its predictions:
+        their entropy, on average over the utterances, is least. None takes the speaker's own.
+
+    Returns
+    -------
+    probabilities : ndarray of shape (n_samples, n_classes), dtype float32
+        How likely each class is.
+
+    References
+    ----------
+    L. Lee, R. C. Rose: "Speaker normalization using efficient frequency warping procedures", ICASSP
+    1996, normalises the vocal tract by likelihood; the entropy here needs no model of the features.
+    """
+    voices = [X] if warps is None else ([mfcc @ warp for mfcc in X] for warp in warps)
+    tried = []
+    for voice in voices:
+        adapted = adapt_network(network, voice, batch_size=batch_size)
+        tried.append(predict(adapted, voice, batch_size=batch_size))
+    return min(tried, key=_entropy)
+
+
+def _entropy(probabilities: NDArray[np.float32]) -> float:
+    return -float(np.mean(np.sum(xlogy(probabilities, probabilities), axis=1)))
 
 
 def adapt_network(network: keras.Model, X: MFCCs, *, batch_size: int) -> keras.Model:

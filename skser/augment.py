@@ -1,6 +1,5 @@
 """What training may do to MFCCs to hear more speakers, rooms and tempi than it has."""
 
-from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -11,10 +10,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ._moments import mean_and_scale
-
-_N_WARPS = 33  # factors that a vocal-tract length is drawn from
-_N_MELS = 128  # points of the mel axis that a warp is computed on
-_LINEAR_SHARE = 0.85  # of the spectrum is warped linearly, the rest leads to its unmoved end
+from ._vocal_tract import vocal_tract_warps
 
 
 class Augmentation(BaseEstimator):
@@ -181,8 +177,8 @@ class Augmentation(BaseEstimator):
         mfcc = self._draw_sections(X, generator)
         n, _, n_mfcc = mfcc.shape
         if self.vocal_tract:
-            warps = _warps(self.vocal_tract, n_mfcc, self.fmin, self.fmax)
-            mfcc = mfcc @ warps[generator.integers(_N_WARPS, size=n)]
+            warps = vocal_tract_warps(self.vocal_tract, n_mfcc, self.fmin, self.fmax)
+            mfcc = mfcc @ warps[generator.integers(len(warps), size=n)]
         if self.channel:
             added = generator.normal(0, self.channel, size=(n, 1, n_mfcc)) * self.scale_
             mfcc += added.astype(np.float32)
@@ -248,37 +244,3 @@ def _mix(
     mixed = targets * weights + targets[others] * (1 - weights)
     weights = weights[:, :, np.newaxis]
     return mfcc * weights + mfcc[others] * (1 - weights), mixed
-
-
-@lru_cache(maxsize=16)
-def _warps(vocal_tract: float, n_mfcc: int, fmin: float, fmax: float) -> NDArray[np.float32]:
-    """Return matrices of shape (n_warps, n_mfcc, n_mfcc) that warp the spectrum behind a cepstrum.
-
-    Each is an inverse cosine transform to a spectrum over the mel axis that is read at warped
-    frequencies, and the cosine transform back.
-    """
-    from librosa import hz_to_mel, mel_to_hz
-
-    factors = np.exp(np.linspace(-1, 1, _N_WARPS) * np.log1p(vocal_tract))
-    places = (np.arange(_N_MELS) + 0.5) / _N_MELS
-    orders = np.arange(n_mfcc)
-    forward = np.cos(np.pi * np.outer(places, orders))
-    lowest, highest = hz_to_mel(np.array([fmin, fmax]), htk=True)
-    frequencies = mel_to_hz(lowest + places * (highest - lowest), htk=True)
-    warps = np.empty((_N_WARPS, n_mfcc, n_mfcc), dtype=np.float32)
-    for index, factor in enumerate(factors):
-        warped = hz_to_mel(_warp(frequencies, factor, fmin, fmax), htk=True)
-        warped = (warped - lowest) / (highest - lowest)
-        inverse = np.cos(np.pi * np.outer(warped, orders)) * 2 / _N_MELS
-        inverse[:, 0] /= 2
-        warps[index] = inverse.T @ forward
-    return warps
-
-
-def _warp(
-    frequencies: NDArray[np.float64], factor: float, fmin: float, fmax: float
-) -> NDArray[np.float64]:
-    """Multiply frequencies by a factor, but for the highest ones: `fmax` stays where it is."""
-    bend = _LINEAR_SHARE * fmax / max(factor, 1)
-    above = fmax - (fmax - factor * bend) * (fmax - frequencies) / (fmax - bend)
-    return np.clip(np.where(frequencies <= bend, factor * frequencies, above), fmin, fmax)

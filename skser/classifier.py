@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from ._classifier_network import start_network
+from ._classifier_network import check_adaptation, speaker_predictor, start_network
 from ._memory import check_batch_fits
 from ._mfcc_input import check_mfcc
 from ._paths import PATHS, check_paths
@@ -65,6 +65,9 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         It needs several, and no labels. Training is the same, so it may be set after `fit`.
         `evaluate` allows it under the protocol `SpeakerAdaptation` alone; `score` and
         scikit-learn's `cross_validate` do not see whether speakers are mixed.
+    adapt_vocal_tract : bool, default=False
+        Whether such a prediction also tries five lengths of the vocal tract, over the range of
+        `augment`, and takes the one whose probabilities have the least entropy on average.
     class_weight : dict of label to float, "balanced" or None, default=None
         Weight of each class in the loss; `"balanced"` is inverse to their counts.
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
@@ -159,6 +162,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         "standardize": ["boolean"],
         "batch_norm_momentum": [Interval(Real, 0, 1, closed="left")],
         "adapt_normalization": ["boolean"],
+        "adapt_vocal_tract": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "paths": [tuple, list],
         "precision": [StrOptions({"float32", "bfloat16"})],
@@ -187,6 +191,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         standardize: bool = False,
         batch_norm_momentum: float = 0.99,
         adapt_normalization: bool = False,
+        adapt_vocal_tract: bool = False,
         class_weight: dict | str | None = None,
         paths: tuple[str, ...] = tuple(PATHS),
         precision: str = "float32",
@@ -211,6 +216,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         self.standardize = standardize
         self.batch_norm_momentum = batch_norm_momentum
         self.adapt_normalization = adapt_normalization
+        self.adapt_vocal_tract = adapt_vocal_tract
         self.class_weight = class_weight
         self.paths = paths
         self.precision = precision
@@ -326,7 +332,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
             fraction=self.validation_fraction,
             seed=self._speaker_seed,
             batch_size=self.batch_size,
-            adapt=self.adapt_normalization,
+            predict_speaker=speaker_predictor(self),
         )
         return rows, judge, self.patience
 
@@ -355,10 +361,8 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = check_mfcc(self, X, reset=False)
         network = self.keras_classifier_.model_
-        if self.adapt_normalization:
-            from ._adapted_network import adapt_network
-
-            network = adapt_network(network, X, batch_size=self.batch_size)
+        if predict_speaker := speaker_predictor(self):
+            return predict_speaker(network, X)
         return predict(network, X, batch_size=self.batch_size)
 
     def predict(self, X: Any) -> NDArray:
@@ -380,6 +384,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         self._validate_params()
         check_paths(type(self).__name__, self.paths)
+        check_adaptation(self)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "keras_classifier_")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Judge = Callable[["keras.Model"], float]
 """Called after every epoch with the network; returns how good it is."""
 
+SpeakerPredictor = Callable[["keras.Model", MFCCs], NDArray[np.float32]]
+"""From a network and the MFCCs of one speaker to their probabilities."""
+
 _MAX_DRAWS = 100
 
 
@@ -137,7 +140,7 @@ def set_aside(
     fraction: float,
     seed: int,
     batch_size: int,
-    adapt: bool,
+    predict_speaker: SpeakerPredictor | None,
 ) -> tuple[NDArray[np.intp], Judge]:
     """Set speakers aside, and let them judge.
 
@@ -155,8 +158,9 @@ def set_aside(
         Seed of the draw.
     batch_size : int
         Number of utterances at a time in prediction.
-    adapt : bool
-        Whether the network is adapted to each speaker before it predicts.
+    predict_speaker : callable or None
+        From a network and one speaker's utterances to their probabilities; None predicts the
+        utterances of all speakers together.
 
     Returns
     -------
@@ -171,30 +175,26 @@ def set_aside(
         If speakers are missing, of another length, or too few.
     """
     rows, aside = hold_out_speakers(labels, groups, fraction=fraction, seed=seed)
-    if adapt:
+    if predict_speaker:
         speakers = np.asarray(groups)[aside]
-        predict_aside = partial(_predict_each_speaker, X, aside, speakers, batch_size)
+        predict_aside = partial(_predict_each_speaker, predict_speaker, X, aside, speakers)
     else:
         predict_aside = partial(predict, X=X, batch_size=batch_size, rows=aside)
     return rows, judge_by_uar(predict_aside, labels[aside])
 
 
 def _predict_each_speaker(
+    predict_speaker: SpeakerPredictor,
     X: MFCCs,
     rows: NDArray[np.intp],
     speakers: NDArray,
-    batch_size: int,
     network: "keras.Model",
 ) -> NDArray[np.float32]:
-    """Predict each speaker's utterances by the network that is adapted to this speaker."""
-    from ._adapted_network import adapt_network
-
+    """Predict some utterances speaker by speaker."""
     probabilities = np.empty((len(rows), network.output_shape[-1]), dtype=np.float32)
     for speaker in np.unique(speakers):
         own = speakers == speaker
-        heard = [X[row] for row in rows[own]]  # no copy
-        adapted = adapt_network(network, heard, batch_size=batch_size)
-        probabilities[own] = predict(adapted, heard, batch_size=batch_size)
+        probabilities[own] = predict_speaker(network, [X[row] for row in rows[own]])  # no copy
     return probabilities
 
 

@@ -1,4 +1,4 @@
-"""Normalisation by the moments of the utterances that are predicted, against Keras' own."""
+"""Adaptation to the utterances that are predicted: moments against Keras' own, vocal tracts."""
 
 import pickle
 
@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from skser import LightSERNetClassifier
-from skser._adapted_network import adapt_network
+from skser._adapted_network import adapt_network, predict_speaker
+from skser._vocal_tract import vocal_tract_warps
+from skser.augment import Augmentation
 from skser.network import build_light_sernet
 from skser.training import predict
 
@@ -88,3 +90,51 @@ def test_adapts_to_another_scale_of_the_input(mfcc):
     classifier.fit(mfcc, labels)
     louder = classifier.predict_proba(3 * mfcc)
     np.testing.assert_allclose(louder, classifier.predict_proba(mfcc), atol=0.01)
+
+
+def entropy(probabilities):
+    return -np.mean(np.sum(probabilities * np.log(probabilities), axis=1))
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_the_vocal_tract_is_the_one_of_the_surest_predictions(network, mfcc, as_list):
+    warps = vocal_tract_warps(0.3, 12, 40.0, 7600.0)[::16]
+    given = list(mfcc) if as_list else mfcc
+    found = predict_speaker(network, given, batch_size=4, warps=warps)
+    alone = [predict_speaker(network, mfcc @ warp, batch_size=4) for warp in warps]
+    entropies = [entropy(probabilities) for probabilities in alone]
+    assert np.ptp(entropies) > 1e-4
+    surest = alone[int(np.argmin(entropies))]
+    np.testing.assert_allclose(found, surest, atol=1e-4)
+
+
+def test_classifier_tries_five_vocal_tracts_of_its_augmentation(mfcc):
+    labels = np.array(["a", "b"] * 3 + ["a"])
+    augment = Augmentation(vocal_tract=0.3, fmin=60.0, fmax=7000.0)
+    classifier = LightSERNetClassifier(
+        epochs=2, learning_rate=1e-3, random_state=0, augment=augment
+    )
+    classifier.fit(mfcc, labels).set_params(adapt_normalization=True, adapt_vocal_tract=True)
+    network = classifier.keras_classifier_.model_
+    warps = vocal_tract_warps(0.3, 12, 60.0, 7000.0)[[0, 8, 16, 24, 32]]
+    expected = predict_speaker(network, mfcc, batch_size=32, warps=warps)
+    np.testing.assert_array_equal(classifier.predict_proba(mfcc), expected)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"adapt_normalization": False, "augment": Augmentation()},
+        {"adapt_normalization": True, "augment": None},
+        {"adapt_normalization": True, "augment": Augmentation(vocal_tract=0.0)},
+    ],
+)
+def test_refuses_vocal_tracts_where_there_are_none(mfcc, params):
+    labels = np.array(["a", "b"] * 3 + ["a"])
+    message = "'adapt_vocal_tract' parameter of LightSERNetClassifier needs adapt_normalization"
+    classifier = LightSERNetClassifier(epochs=1, adapt_vocal_tract=True, **params)
+    with pytest.raises(ValueError, match=message):
+        classifier.fit(mfcc, labels)
+    classifier.set_params(adapt_vocal_tract=False).fit(mfcc, labels)
+    with pytest.raises(ValueError, match=message):
+        classifier.set_params(adapt_vocal_tract=True).predict(mfcc)

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skser import LightSERNetClassifier
+from skser.augment import Augmentation
 from skser.callbacks import listen_to_epochs
 from skser.epochs import hold_out_speakers
 from skser.metrics import score_predictions
@@ -80,8 +81,10 @@ def test_score_is_the_recall_on_the_speakers_set_aside(mfcc, fitted):
     }
 
 
-def test_each_speaker_set_aside_is_adapted_to(mfcc):
-    classifier = tiny(adapt_normalization=True).fit(mfcc, Y, groups=SPEAKERS)
+@pytest.mark.parametrize("vocal_tract", [False, True])
+def test_each_speaker_set_aside_is_adapted_to(mfcc, vocal_tract):
+    params = {"augment": Augmentation(vocal_tract=0.3), "adapt_vocal_tract": vocal_tract}
+    classifier = tiny(adapt_normalization=True, **params).fit(mfcc, Y, groups=SPEAKERS)
     _, aside = rows_of(classifier)
     predicted = np.empty(len(Y), dtype=object)
     for speaker in set(SPEAKERS[aside]):
