@@ -1,4 +1,4 @@
-"""The network for one speaker: normalised by the speaker's own utterances."""
+"""The network for one speaker: adapted to the moments of the utterances and the vocal tract."""
 
 import keras
 import numpy as np
@@ -28,22 +28,27 @@ def predict_speaker(
         Number of utterances at a time.
     warps : ndarray of shape (n_warps, n_mfcc, n_mfcc) or None, default=None
         Vocal tracts to try. The one is taken with which the network is surest of its predictions:
-        their entropy, on average over the utterances, is least. None takes the speaker's own.
+        their entropy, on average over the utterances, is least; of equal ones the first. None
+        takes the speaker's own.
 
     Returns
     -------
     probabilities : ndarray of shape (n_samples, n_classes), dtype float32
         How likely each class is.
 
+    Notes
+    -----
+    It is vocal-tract normalisation [1]_ by the network's entropy in place of a likelihood.
+
     References
     ----------
-    L. Lee, R. C. Rose: "Speaker normalization using efficient frequency warping procedures", ICASSP
-    1996, normalises the vocal tract by likelihood; the entropy here needs no model of the features.
+    .. [1] L. Lee, R. C. Rose: "Speaker normalization using efficient frequency warping
+       procedures", ICASSP 1996.
     """
-    voices = [X] if warps is None else ([mfcc @ warp for mfcc in X] for warp in warps)
+    adapted = _copy(network)
     tried = []
-    for voice in voices:
-        adapted = adapt_network(network, voice, batch_size=batch_size)
+    for voice in [X] if warps is None else ([mfcc @ warp for mfcc in X] for warp in warps):
+        _learn_moments(adapted, voice, batch_size)
         tried.append(predict(adapted, voice, batch_size=batch_size))
     return min(tried, key=_entropy)
 
@@ -77,15 +82,24 @@ def adapt_network(network: keras.Model, X: MFCCs, *, batch_size: int) -> keras.M
     Y. Li, N. Wang, J. Shi, J. Liu, X. Hou: "Revisiting batch normalization for practical domain
     adaptation", ICLR workshop, 2017.
     """
-    adapted = keras.models.clone_model(network)
-    adapted.set_weights(network.get_weights())
-    for layer in adapted.layers:
+    adapted = _copy(network)
+    _learn_moments(adapted, X, batch_size)
+    return adapted
+
+
+def _copy(network: keras.Model) -> keras.Model:
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _learn_moments(network: keras.Model, X: MFCCs, batch_size: int) -> None:
+    for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            before = keras.Model(adapted.input, layer.input)
+            before = keras.Model(network.input, layer.input)
             mean, variance = _moments(before, X, batch_size)
             layer.moving_mean.assign(mean)
             layer.moving_variance.assign(variance)
-    return adapted
 
 
 def _moments(

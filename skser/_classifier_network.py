@@ -1,7 +1,9 @@
-"""The network of a classifier: built from its parameters, and told the scale of its input."""
+"""The network of a classifier: built, told the scale of its input, and fitted to a speaker."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ._moments import mean_and_scale
 from ._process import start_keras
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 
     from .classifier import LightSERNetClassifier
 
-_STEP_OF_WARPS = 8  # tries 5 of the 33 vocal tracts of training
+# In the range of vocal tracts; the speaker's own, which is in the middle, wins a tie.
+_PLACES_TRIED = (0.5, 0.25, 0.75, 0.0, 1.0)
 
 # The parameters, beside the paths, that the compiled network is built from.
 _OF_NETWORK = (
@@ -29,30 +32,18 @@ def network_params(classifier: "LightSERNetClassifier") -> dict[str, Any]:
     return {"paths": tuple(classifier.paths), **params}
 
 
-def check_adaptation(classifier: "LightSERNetClassifier") -> None:
-    """Refuse to try vocal tracts where there are none to try."""
-    augment = classifier.augment
-    has_range = augment is not None and augment.vocal_tract > 0
-    if classifier.adapt_vocal_tract and not (classifier.adapt_normalization and has_range):
-        raise ValueError(
-            "The 'adapt_vocal_tract' parameter of LightSERNetClassifier needs "
-            "adapt_normalization=True and an 'augment' whose 'vocal_tract' is above 0: it tries "
-            f"the vocal tracts of training. Got {classifier.adapt_normalization!r} and {augment!r}."
-        )
-
-
 def speaker_predictor(classifier: "LightSERNetClassifier") -> SpeakerPredictor | None:
     """Return how a classifier that adapts predicts the utterances of one speaker, else None."""
-    check_adaptation(classifier)
     if not classifier.adapt_normalization:
         return None
     from ._adapted_network import predict_speaker
 
     warps = None
-    if (augment := classifier.augment) and classifier.adapt_vocal_tract:
+    if classifier.adapt_vocal_tract and (augment := classifier.augment):
+        augment.check_parameters()  # they may have been set after fit
         edges = augment.fmin, augment.fmax
         warps = vocal_tract_warps(augment.vocal_tract, classifier.n_features_in_, *edges)
-        warps = warps[::_STEP_OF_WARPS]
+        warps = warps[np.multiply(_PLACES_TRIED, len(warps) - 1).astype(int)]
     return partial(predict_speaker, batch_size=classifier.batch_size, warps=warps)
 
 

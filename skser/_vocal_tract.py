@@ -38,7 +38,8 @@ def vocal_tract_warps(
     from librosa import hz_to_mel, mel_to_hz
 
     factors = np.exp(np.linspace(-1, 1, _N_WARPS) * np.log1p(vocal_tract))
-    places = (np.arange(_N_MELS) + 0.5) / _N_MELS
+    n_mels = max(_N_MELS, n_mfcc)  # with fewer points than coefficients some would fall together
+    places = (np.arange(n_mels) + 0.5) / n_mels
     orders = np.arange(n_mfcc)
     forward = np.cos(np.pi * np.outer(places, orders))
     lowest, highest = hz_to_mel(np.array([fmin, fmax]), htk=True)
@@ -47,9 +48,10 @@ def vocal_tract_warps(
     for index, factor in enumerate(factors):
         warped = hz_to_mel(_warp(frequencies, factor, fmin, fmax), htk=True)
         warped = (warped - lowest) / (highest - lowest)
-        inverse = np.cos(np.pi * np.outer(warped, orders)) * 2 / _N_MELS
+        inverse = np.cos(np.pi * np.outer(warped, orders)) * 2 / n_mels
         inverse[:, 0] /= 2
         warps[index] = inverse.T @ forward
+    warps.flags.writeable = False  # the cache hands the same array to everyone
     return warps
 
 

@@ -134,14 +134,24 @@ class Augmentation(BaseEstimator):
         ValueError
             If a parameter is out of range.
         """
+        self.check_parameters()
+        self.mean_, self.scale_ = mean_and_scale(X)
+        return self
+
+    def check_parameters(self) -> None:
+        """Check the parameters without data.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range.
+        """
         self._validate_params()
         if not self.fmin < self.fmax:
             raise ValueError(
                 "The 'fmin' parameter of Augmentation must lie below fmax. Got "
                 f"{self.fmin!r} and {self.fmax!r} instead."
             )
-        self.mean_, self.scale_ = mean_and_scale(X)
-        return self
 
     def draw(
         self,

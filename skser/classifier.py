@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from ._classifier_network import check_adaptation, speaker_predictor, start_network
+from ._classifier_network import speaker_predictor, start_network
 from ._memory import check_batch_fits
 from ._mfcc_input import check_mfcc
 from ._paths import PATHS, check_paths
@@ -66,8 +66,9 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         `evaluate` allows it under the protocol `SpeakerAdaptation` alone; `score` and
         scikit-learn's `cross_validate` do not see whether speakers are mixed.
     adapt_vocal_tract : bool, default=False
-        Whether such a prediction also tries five lengths of the vocal tract, over the range of
-        `augment`, and takes the one whose probabilities have the least entropy on average.
+        Whether such a prediction (`adapt_normalization`) also tries five lengths of the vocal
+        tract in the range of `augment`, whose edges must be those of the MFCCs, and takes the one
+        whose probabilities have the least entropy on average; it takes five times as long.
     class_weight : dict of label to float, "balanced" or None, default=None
         Weight of each class in the loss; `"balanced"` is inverse to their counts.
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
@@ -384,7 +385,6 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         self._validate_params()
         check_paths(type(self).__name__, self.paths)
-        check_adaptation(self)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "keras_classifier_")

@@ -72,7 +72,7 @@ def make_light_sernet(
         Folder that keeps the MFCCs, so that all folds and candidates share them.
     speaker_adaptation : bool, default=False
         Whether the MFCCs are taken relative to their mean over all utterances of the speaker, and
-        the network learns the moments of its normalisations and, where training draws vocal
+        the network learns the moments of its normalisations and, if its `augment` draws vocal
         tracts, the speaker's vocal tract from the same utterances before it predicts them.
         Such a model predicts the utterances of one speaker at a time, and must be told the
         speakers in `fit`.
@@ -130,15 +130,9 @@ def make_light_sernet(
     params = {
         "random_state": random_state,
         "adapt_normalization": speaker_adaptation,
+        "adapt_vocal_tract": speaker_adaptation,
         **classifier_params,
     }
     model.set_params(**deepcopy(RECIPES[recipe]))  # no two models share an Augmentation
     model.set_params(**{f"classifier__{name}": value for name, value in params.items()})
-    if "adapt_vocal_tract" not in params:
-        model.set_params(classifier__adapt_vocal_tract=_can_adapt_vocal_tract(model["classifier"]))
     return model
-
-
-def _can_adapt_vocal_tract(classifier: LightSERNetClassifier) -> bool:
-    augment = classifier.augment  # a recipe without one has heard no other vocal tracts
-    return bool(classifier.adapt_normalization and getattr(augment, "vocal_tract", 0))

@@ -12,7 +12,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import skser
 from skser import LightSERNetClassifier, SpeakerStandardizer, make_baseline, make_light_sernet
 from skser._adapted_network import adapt_network
-from skser.augment import Augmentation
 from skser.datasets import make_emotional_speech
 from skser.exceptions import EvaluationError, UnknownSpeakersWarning
 from skser.functionals import MFCCStatistics
@@ -140,21 +139,6 @@ def test_network_is_told_the_speakers(corpus, monkeypatch):
     assert len(evaluation.predictions) == len(corpus.data)
     speakers = set(corpus.groups)
     assert told == [speakers - {speaker} for speaker in sorted(speakers)]
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"recipe": "short"},
-        {"augment": None},
-        {"augment": Augmentation(vocal_tract=0.0)},
-        {"adapt_normalization": False},
-        {"adapt_vocal_tract": False},
-    ],
-)
-def test_no_vocal_tracts_are_tried_where_training_heard_none(params):
-    model = make_light_sernet(speaker_adaptation=True, **params)
-    assert model["classifier"].adapt_vocal_tract is False
 
 
 def test_only_its_own_protocol_scores_an_adapted_model(corpus):

@@ -108,33 +108,67 @@ def test_the_vocal_tract_is_the_one_of_the_surest_predictions(network, mfcc, as_
     np.testing.assert_allclose(found, surest, atol=1e-4)
 
 
-def test_classifier_tries_five_vocal_tracts_of_its_augmentation(mfcc):
+def test_of_equally_sure_vocal_tracts_the_first_is_taken(network, mfcc, monkeypatch):
+    monkeypatch.setattr("skser._adapted_network._entropy", lambda _: 0.0)
+    warps = vocal_tract_warps(0.3, 12, 40.0, 7600.0)[[16, 0]]
+    found = predict_speaker(network, mfcc, batch_size=4, warps=warps)
+    own, other = (predict_speaker(network, mfcc @ warp, batch_size=4) for warp in warps)
+    np.testing.assert_allclose(found, own, atol=1e-4)
+    assert not np.allclose(found, other, atol=1e-3)
+
+
+def test_vocal_tracts_of_utterances_of_any_length(network, mfcc):
+    utterances = [utterance[: 8 + 4 * (row % 3)] for row, utterance in enumerate(mfcc)]
+    warps = vocal_tract_warps(0.3, 12, 40.0, 7600.0)[::32]
+    found = predict_speaker(network, utterances, batch_size=2, warps=warps)
+    alone = [
+        predict_speaker(network, [mfcc @ warp for mfcc in utterances], batch_size=2)
+        for warp in warps
+    ]
+    np.testing.assert_allclose(found, min(alone, key=entropy), atol=1e-4)
+
+
+@pytest.fixture
+def warps_tried(monkeypatch):
+    tried = []
+
+    def spy(network, X, *, batch_size, warps=None):
+        tried.append(warps)
+        return predict_speaker(network, X, batch_size=batch_size, warps=warps)
+
+    monkeypatch.setattr("skser._adapted_network.predict_speaker", spy)
+    return tried
+
+
+def fitted(mfcc, **params):
     labels = np.array(["a", "b"] * 3 + ["a"])
+    return LightSERNetClassifier(epochs=1, random_state=0, **params).fit(mfcc, labels)
+
+
+def test_classifier_tries_five_vocal_tracts_of_its_augmentation(mfcc, warps_tried):
     augment = Augmentation(vocal_tract=0.3, fmin=60.0, fmax=7000.0)
-    classifier = LightSERNetClassifier(
-        epochs=2, learning_rate=1e-3, random_state=0, augment=augment
-    )
-    classifier.fit(mfcc, labels).set_params(adapt_normalization=True, adapt_vocal_tract=True)
-    network = classifier.keras_classifier_.model_
-    warps = vocal_tract_warps(0.3, 12, 60.0, 7000.0)[[0, 8, 16, 24, 32]]
-    expected = predict_speaker(network, mfcc, batch_size=32, warps=warps)
+    classifier = fitted(mfcc, augment=augment)
+    classifier.set_params(adapt_normalization=True, adapt_vocal_tract=True).predict(mfcc)
+    (tried,) = warps_tried
+    expected = vocal_tract_warps(0.3, 12, 60.0, 7000.0)[[16, 8, 24, 0, 32]]
+    np.testing.assert_array_equal(tried, expected)
+
+
+def test_without_a_range_the_vocal_tract_is_the_speakers_own(mfcc, warps_tried):
+    fitted(mfcc, adapt_normalization=True, adapt_vocal_tract=True).predict(mfcc)
+    assert warps_tried == [None]
+
+
+def test_vocal_tracts_are_a_part_of_the_adaptation(mfcc, warps_tried):
+    classifier = fitted(mfcc, augment=Augmentation())
+    expected = classifier.predict_proba(mfcc)
+    classifier.set_params(adapt_vocal_tract=True)
     np.testing.assert_array_equal(classifier.predict_proba(mfcc), expected)
+    assert not warps_tried
 
 
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"adapt_normalization": False, "augment": Augmentation()},
-        {"adapt_normalization": True, "augment": None},
-        {"adapt_normalization": True, "augment": Augmentation(vocal_tract=0.0)},
-    ],
-)
-def test_refuses_vocal_tracts_where_there_are_none(mfcc, params):
-    labels = np.array(["a", "b"] * 3 + ["a"])
-    message = "'adapt_vocal_tract' parameter of LightSERNetClassifier needs adapt_normalization"
-    classifier = LightSERNetClassifier(epochs=1, adapt_vocal_tract=True, **params)
-    with pytest.raises(ValueError, match=message):
-        classifier.fit(mfcc, labels)
-    classifier.set_params(adapt_vocal_tract=False).fit(mfcc, labels)
-    with pytest.raises(ValueError, match=message):
-        classifier.set_params(adapt_vocal_tract=True).predict(mfcc)
+def test_refuses_an_augmentation_that_was_set_wrong_after_fit(mfcc):
+    classifier = fitted(mfcc, adapt_normalization=True, augment=Augmentation())
+    classifier.set_params(adapt_vocal_tract=True, augment__vocal_tract=5.0)
+    with pytest.raises(ValueError, match="'vocal_tract' parameter of Augmentation must be"):
+        classifier.predict(mfcc)

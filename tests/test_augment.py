@@ -36,7 +36,7 @@ def test_without_changes_nothing_changes(mfcc):
 
 
 def test_equal_generators_draw_equal_changes(mfcc):
-    params = Augmentation(n_frames=40).get_params()
+    params = Augmentation(n_frames=40, tempo=0.15).get_params()
     first, again, other = (draw(mfcc, seed=seed, **params) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
@@ -47,7 +47,7 @@ def test_equal_generators_draw_equal_changes(mfcc):
 
 def test_does_not_change_its_input(mfcc):
     before = mfcc.copy()
-    draw(mfcc, **Augmentation().get_params())
+    draw(mfcc, **Augmentation(tempo=0.15).get_params())
     np.testing.assert_array_equal(mfcc, before)
 
 

@@ -241,6 +241,11 @@ def test_a_model_that_adapts_is_not_saved(small, path):
         skser.save(altered_copy(small, adapt_normalization=True), path)
 
 
+def test_a_model_that_adapted_is_saved_without(small, path):
+    skser.save(altered_copy(small, adapt_normalization=False, adapt_vocal_tract=True), path)
+    assert skser.load(path).adapt_vocal_tract is True
+
+
 def test_a_parameter_that_is_no_plain_value_is_named(small, path):
     with pytest.raises(TypeError, match=r"step 'classifier' is no plain value: 1j"):
         skser.save(altered_copy(small, learning_rate=1j), path)

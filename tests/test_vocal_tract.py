@@ -6,7 +6,7 @@ import pytest
 from skser._vocal_tract import vocal_tract_warps
 
 
-@pytest.mark.parametrize("n_mfcc", [13, 40, 64])
+@pytest.mark.parametrize("n_mfcc", [13, 40, 64, 128, 129])
 def test_the_middle_one_changes_nothing(n_mfcc):
     warps = vocal_tract_warps(0.12, n_mfcc, 40.0, 7600.0)
     assert warps.shape == (33, n_mfcc, n_mfcc)
