@@ -27,8 +27,9 @@ class Augmentation(BaseEstimator):
         Length of the random section that is taken of each utterance; None takes the length of
         the shortest one of a batch. Where an utterance ends too early, its first and last frame
         are held.
-    tempo : float, default=0.15
-        Largest change of tempo: 0.15 goes from 1/1.15 to 1.15 times as fast.
+    tempo : float, default=0.0
+        Largest change of tempo: 0.15 goes from 1/1.15 to 1.15 times as fast. By default none:
+        emotions differ in tempo.
     vocal_tract : float, default=0.12
         Largest change of the vocal tract's length: with 0.12 frequencies are multiplied by
         1/1.12 to 1.12.
@@ -95,7 +96,7 @@ class Augmentation(BaseEstimator):
         self,
         *,
         n_frames: int | None = None,
-        tempo: float = 0.15,
+        tempo: float = 0.0,
         vocal_tract: float = 0.12,
         channel: float = 0.25,
         mask_frames: int = 20,
