@@ -8,7 +8,6 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from .adaptation import SpeakerStandardizer
 from .augment import Augmentation
 from .classifier import LightSERNetClassifier
 from .mfcc import MFCCTransformer
@@ -71,19 +70,17 @@ def make_light_sernet(
     cache : path-like or None, default=None
         Folder that keeps the MFCCs, so that all folds and candidates share them.
     speaker_adaptation : bool, default=False
-        Whether the MFCCs are taken relative to their mean over all utterances of the speaker, and
-        the network learns the moments of its normalisations and, if its `augment` draws vocal
-        tracts, the speaker's vocal tract from the same utterances before it predicts them.
-        Such a model predicts the utterances of one speaker at a time, and must be told the
-        speakers in `fit`.
+        Whether the network learns the moments of its normalisations and, if its `augment` draws
+        vocal tracts, the length of the speaker's from the utterances before it predicts them
+        (`adapt_normalization`, `adapt_vocal_tract`). Such a model predicts the utterances of one
+        speaker at a time. Training is the same.
     **classifier_params : dict
         Parameters of `LightSERNetClassifier`, such as `loss="focal"`; they override the recipe.
 
     Returns
     -------
     model : sklearn.pipeline.Pipeline
-        Steps `"mfcc"` (`MFCCTransformer`) and `"classifier"` (`LightSERNetClassifier`); with
-        adaptation `"adaptation"` (`SpeakerStandardizer`) between them.
+        Steps `"mfcc"` (`MFCCTransformer`) and `"classifier"` (`LightSERNetClassifier`).
 
     Raises
     ------
@@ -122,8 +119,6 @@ def make_light_sernet(
     model = Pipeline(
         [
             ("mfcc", MFCCTransformer(duration=duration, n_jobs=n_jobs, cache=cache)),
-            # without the deviation, so that the augmentation still sees a shifted cepstrum
-            *([("adaptation", SpeakerStandardizer(with_std=False))] if speaker_adaptation else []),
             ("classifier", LightSERNetClassifier()),
         ]
     )

@@ -129,16 +129,21 @@ def test_network_is_told_the_speakers(corpus, monkeypatch):
         return fit_transform(self, X, y, groups)
 
     monkeypatch.setattr(SpeakerStandardizer, "fit_transform", spy)
-    model = make_light_sernet(
-        recipe="robust", duration=0.5, epochs=1, paths=("spectral",), speaker_adaptation=True
-    )
-    assert list(model.named_steps) == ["mfcc", "adaptation", "classifier"]
-    assert model["classifier"].adapt_normalization is True
-    assert model["classifier"].adapt_vocal_tract is True
+    model = make_light_sernet(duration=0.5, epochs=1, paths=("spectral",))
+    model.steps.insert(1, ("adaptation", SpeakerStandardizer(with_std=False)))
     evaluation = skser.evaluate(model, corpus, protocol="speaker-adaptation")
     assert len(evaluation.predictions) == len(corpus.data)
     speakers = set(corpus.groups)
     assert told == [speakers - {speaker} for speaker in sorted(speakers)]
+
+
+@pytest.mark.parametrize("recipe", ["robust", "short"])
+def test_an_adapted_network_is_the_same_but_for_its_prediction(recipe):
+    adapted = make_light_sernet(recipe=recipe, speaker_adaptation=True)
+    prediction = {"adapt_normalization": True, "adapt_vocal_tract": True}
+    by_hand = make_light_sernet(recipe=recipe, **prediction)
+    assert str(adapted.get_params()) == str(by_hand.get_params())
+    assert list(adapted.named_steps) == ["mfcc", "classifier"]
 
 
 def test_only_its_own_protocol_scores_an_adapted_model(corpus):
