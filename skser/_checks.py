@@ -144,14 +144,14 @@ def check_model(
         has = "The model has, or a search in it may choose," if searches else "The model has"
         other = "leave it out of the search, or evaluate a Pipeline" if searches else "evaluate it"
         raise EvaluationError(
-            f"{has} a SpeakerStandardizer or adapt_normalization=True, which hears the test "
+            f"{has} a SpeakerStandardizer or speaker_adaptation=True, which hears the test "
             f"speaker before it predicts; {other} with protocol='{SpeakerAdaptation.name}'. Got "
             f"{protocol.name!r}."
         )
     if protocol.adapts and not adapts:
         raise EvaluationError(
             f"The protocol {protocol.name} is for models that adapt, and this one has neither a "
-            "SpeakerStandardizer nor adapt_normalization=True; make it with "
+            "SpeakerStandardizer nor speaker_adaptation=True; make it with "
             "speaker_adaptation=True, or take another protocol."
         )
     if protocol.adapts and searches:
@@ -182,7 +182,7 @@ def _adapts(part: Any) -> bool:
             return _adapts(part.get_params(deep=False))
         case Mapping():  # parameters, or the grid of a search
             return any(
-                np.any(value) if str(name).endswith("adapt_normalization") else _adapts(value)
+                np.any(value) if str(name).endswith("speaker_adaptation") else _adapts(value)
                 for name, value in part.items()
             )
         case np.ndarray() if part.dtype == object:

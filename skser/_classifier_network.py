@@ -34,13 +34,14 @@ def network_params(classifier: "LightSERNetClassifier") -> dict[str, Any]:
 
 def speaker_predictor(classifier: "LightSERNetClassifier") -> SpeakerPredictor | None:
     """Return how a classifier that adapts predicts the utterances of one speaker, else None."""
-    if not classifier.adapt_normalization:
+    if not classifier.speaker_adaptation:
         return None
     from ._adapted_network import predict_speaker
 
-    warps = None
-    if classifier.adapt_vocal_tract and (augment := classifier.augment):
+    warps, augment = None, classifier.augment
+    if augment is not None:
         augment.check_parameters()  # they may have been set after fit
+    if augment is not None and augment.vocal_tract:
         edges = augment.fmin, augment.fmax
         warps = vocal_tract_warps(augment.vocal_tract, classifier.n_features_in_, *edges)
         warps = warps[np.multiply(_PLACES_TRIED, len(warps) - 1).astype(int)]

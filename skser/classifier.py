@@ -59,16 +59,15 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     batch_norm_momentum : float, default=0.99
         Share that the moving averages of batch normalisation keep at each step. With 0.99 they
         need hundreds of steps to follow, so after a few epochs the network predicts badly.
-    adapt_normalization : bool, default=False
+    speaker_adaptation : bool, default=False
         Whether a prediction takes all utterances that it is given for those of one speaker, and
-        normalises by their moments (padding included) in place of those seen in training [2]_.
-        It needs several, and no labels. Training is the same, so it may be set after `fit`.
-        `evaluate` allows it under the protocol `SpeakerAdaptation` alone; `score` and
-        scikit-learn's `cross_validate` do not see whether speakers are mixed.
-    adapt_vocal_tract : bool, default=False
-        Whether such a prediction (`adapt_normalization`) also tries five lengths of the vocal
-        tract in the range of `augment`, whose edges must be those of the MFCCs, and takes the one
-        whose probabilities have the least entropy on average; it takes five times as long.
+        adapts to them: it normalises by their moments (padding included) in place of those seen
+        in training [2]_, takes that one of five vocal tracts in the range of `augment` (if there
+        is one, with the edges of the MFCCs) with which it is surest, and judges each utterance by
+        its nearness to the means of the classes among them as well. It needs several, no labels,
+        and five times the time. Training is the same, so it may be set after `fit`. `evaluate`
+        allows it under the protocol `SpeakerAdaptation` alone; `score` and scikit-learn's
+        `cross_validate` do not see whether speakers are mixed.
     class_weight : dict of label to float, "balanced" or None, default=None
         Weight of each class in the loss; `"balanced"` is inverse to their counts.
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
@@ -162,8 +161,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         "augment": [Augmentation, None],
         "standardize": ["boolean"],
         "batch_norm_momentum": [Interval(Real, 0, 1, closed="left")],
-        "adapt_normalization": ["boolean"],
-        "adapt_vocal_tract": ["boolean"],
+        "speaker_adaptation": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "paths": [tuple, list],
         "precision": [StrOptions({"float32", "bfloat16"})],
@@ -191,8 +189,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         augment: Augmentation | None = None,
         standardize: bool = False,
         batch_norm_momentum: float = 0.99,
-        adapt_normalization: bool = False,
-        adapt_vocal_tract: bool = False,
+        speaker_adaptation: bool = False,
         class_weight: dict | str | None = None,
         paths: tuple[str, ...] = tuple(PATHS),
         precision: str = "float32",
@@ -216,8 +213,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         self.augment = augment
         self.standardize = standardize
         self.batch_norm_momentum = batch_norm_momentum
-        self.adapt_normalization = adapt_normalization
-        self.adapt_vocal_tract = adapt_vocal_tract
+        self.speaker_adaptation = speaker_adaptation
         self.class_weight = class_weight
         self.paths = paths
         self.precision = precision
@@ -344,7 +340,7 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc)
             MFCCs of any number of frames, whatever the number in training. With
-            `adapt_normalization` all of them are one speaker's, and each is predicted in the
+            `speaker_adaptation` all of them are one speaker's, and each is predicted in the
             light of the others.
 
         Returns

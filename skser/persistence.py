@@ -46,7 +46,7 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
     TypeError
         If the model is of another kind, or a parameter or label is no plain value.
     ValueError
-        If `adapt_normalization` of the classifier is True.
+        If `speaker_adaptation` of the classifier is True.
     NotFittedError
         If the model was not fitted.
     FileNotFoundError
@@ -152,9 +152,9 @@ def _steps_of(model: BaseEstimator) -> dict[str, BaseEstimator]:
             "skser.save takes a LightSERNetClassifier or a Pipeline as make_light_sernet makes "
             f"it without speaker adaptation (steps 'mfcc' and 'classifier'). Got {model!r} instead."
         )
-    if steps["classifier"].adapt_normalization:
+    if steps["classifier"].speaker_adaptation:
         raise ValueError(
-            "skser.save takes no model with adapt_normalization=True: whoever loads it would mix "
+            "skser.save takes no model with speaker_adaptation=True: whoever loads it would mix "
             "speakers unawares. Save it with False, which changes no weights, and set it again "
             "after skser.load."
         )

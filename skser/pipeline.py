@@ -49,7 +49,6 @@ def make_light_sernet(
     random_state: int | None = None,
     n_jobs: int | None = None,
     cache: str | os.PathLike | None = None,
-    speaker_adaptation: bool = False,
     **classifier_params: Any,
 ) -> Pipeline:
     """Make the Pipeline from recordings or waveforms to emotions.
@@ -69,13 +68,9 @@ def make_light_sernet(
         Number of threads that compute the MFCCs.
     cache : path-like or None, default=None
         Folder that keeps the MFCCs, so that all folds and candidates share them.
-    speaker_adaptation : bool, default=False
-        Whether the network learns the moments of its normalisations and, if its `augment` draws
-        vocal tracts, the length of the speaker's from the utterances before it predicts them
-        (`adapt_normalization`, `adapt_vocal_tract`). Such a model predicts the utterances of one
-        speaker at a time. Training is the same.
     **classifier_params : dict
-        Parameters of `LightSERNetClassifier`, such as `loss="focal"`; they override the recipe.
+        Parameters of `LightSERNetClassifier`, such as `loss="focal"`, or `speaker_adaptation=True`
+        for a model that adapts to the speaker as it predicts; they override the recipe.
 
     Returns
     -------
@@ -112,9 +107,9 @@ def make_light_sernet(
         )
     if unknown := sorted(classifier_params.keys() - LightSERNetClassifier().get_params().keys()):
         raise TypeError(
-            "make_light_sernet takes 'recipe', 'duration', 'random_state', 'n_jobs', 'cache', "
-            f"'speaker_adaptation' and the parameters of LightSERNetClassifier. Got {unknown} "
-            "instead; those of MFCCTransformer are set by set_params(mfcc__...=...)."
+            "make_light_sernet takes 'recipe', 'duration', 'random_state', 'n_jobs', 'cache' and "
+            f"the parameters of LightSERNetClassifier. Got {unknown} instead; those of "
+            "MFCCTransformer are set by set_params(mfcc__...=...)."
         )
     model = Pipeline(
         [
@@ -122,12 +117,7 @@ def make_light_sernet(
             ("classifier", LightSERNetClassifier()),
         ]
     )
-    params = {
-        "random_state": random_state,
-        "adapt_normalization": speaker_adaptation,
-        "adapt_vocal_tract": speaker_adaptation,
-        **classifier_params,
-    }
+    params = {"random_state": random_state, **classifier_params}
     model.set_params(**deepcopy(RECIPES[recipe]))  # no two models share an Augmentation
     model.set_params(**{f"classifier__{name}": value for name, value in params.items()})
     return model

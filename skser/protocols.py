@@ -30,7 +30,7 @@ class SpeakerAdaptation(Protocol):
     """Each speaker is held out once, and the model adapted to the voice without labels.
 
     The model adapts to all utterances of the speaker, those to be predicted included: by
-    `SpeakerStandardizer` or `LightSERNetClassifier(adapt_normalization=True)`. It is a score of
+    `SpeakerStandardizer` or `LightSERNetClassifier(speaker_adaptation=True)`. It is a score of
     speakers who have already been recorded for a while, and not of an unheard one.
 
     References

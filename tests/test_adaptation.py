@@ -11,12 +11,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skser
 from skser import LightSERNetClassifier, SpeakerStandardizer, make_baseline, make_light_sernet
-from skser._adapted_network import adapt_network
+from skser._adapted_network import predict_speaker
+from skser._vocal_tract import vocal_tract_warps
 from skser.datasets import make_emotional_speech
 from skser.exceptions import EvaluationError, UnknownSpeakersWarning
 from skser.functionals import MFCCStatistics
 from skser.mfcc import MFCCTransformer
-from skser.training import predict
 
 SPEAKERS = np.repeat(["a", "b", "c"], 4)
 
@@ -137,15 +137,6 @@ def test_network_is_told_the_speakers(corpus, monkeypatch):
     assert told == [speakers - {speaker} for speaker in sorted(speakers)]
 
 
-@pytest.mark.parametrize("recipe", ["robust", "short"])
-def test_an_adapted_network_is_the_same_but_for_its_prediction(recipe):
-    adapted = make_light_sernet(recipe=recipe, speaker_adaptation=True)
-    prediction = {"adapt_normalization": True, "adapt_vocal_tract": True}
-    by_hand = make_light_sernet(recipe=recipe, **prediction)
-    assert str(adapted.get_params()) == str(by_hand.get_params())
-    assert list(adapted.named_steps) == ["mfcc", "classifier"]
-
-
 def test_only_its_own_protocol_scores_an_adapted_model(corpus):
     adapted = make_baseline("mfcc_svc", speaker_adaptation=True)
     with pytest.raises(EvaluationError, match="hears the test speaker before it predicts"):
@@ -157,19 +148,19 @@ def test_only_its_own_protocol_scores_an_adapted_model(corpus):
         skser.evaluate(search, corpus, protocol="speaker-adaptation")
 
 
-def test_an_adapted_normalization_hears_the_speaker_as_well(corpus):
-    model = make_light_sernet(duration=0.5, adapt_normalization=True)
+def test_an_adapted_network_hears_the_speaker_as_well(corpus):
+    model = make_light_sernet(duration=0.5, speaker_adaptation=True)
     with pytest.raises(EvaluationError, match="hears the test speaker before it predicts"):
         skser.evaluate(model, corpus)
     with pytest.raises(EvaluationError, match="hears the test speaker before it predicts"):
-        skser.search(make_light_sernet(), corpus, {"classifier__adapt_normalization": [True]})
+        skser.search(make_light_sernet(), corpus, {"classifier__speaker_adaptation": [True]})
 
 
 @pytest.mark.parametrize(
     "grid",
     [
-        {"classifier__adapt_normalization": [False, True]},
-        {"classifier": [LightSERNetClassifier(adapt_normalization=True)]},
+        {"classifier__speaker_adaptation": [False, True]},
+        {"classifier": [LightSERNetClassifier(speaker_adaptation=True)]},
         [{"classifier__epochs": [1]}, {"mfcc": ["passthrough", SpeakerStandardizer()]}],
         {"mfcc": [make_pipeline(MFCCTransformer(), SpeakerStandardizer())]},
         {"mfcc": np.array([MFCCTransformer(), SpeakerStandardizer()], dtype=object)},
@@ -182,25 +173,26 @@ def test_no_search_finds_adaptation_unseen(grid, corpus):
 
 
 def test_a_search_among_models_that_do_not_adapt_is_none_that_does(corpus):
-    grid = {"classifier__adapt_normalization": [False]}
+    grid = {"classifier__speaker_adaptation": [False]}
     search = GridSearchCV(make_light_sernet(), grid, cv=GroupKFold(2))
     with pytest.raises(EvaluationError, match="has neither a SpeakerStandardizer nor"):
         skser.evaluate(search, corpus, protocol="speaker-adaptation")
 
 
-def test_evaluation_adapts_the_normalization_to_each_speaker(corpus):
+def test_evaluation_adapts_the_network_to_each_speaker(corpus):
     model = make_light_sernet(duration=0.5, epochs=1, paths=("spectral",), random_state=0)
-    model.set_params(classifier__adapt_normalization=True)  # alone
+    model.set_params(classifier__speaker_adaptation=True)
     evaluation = skser.evaluate(model, corpus, protocol="speaker-adaptation", seeds=(0,))
+    warps = vocal_tract_warps(0.12, 64, 40.0, 7600.0)[[16, 8, 24, 0, 32]]
     groups, columns = np.asarray(corpus.groups), [f"p_{name}" for name in np.unique(corpus.target)]
     for speaker in np.unique(groups):
         own = groups == speaker
         heard = [corpus.data[row] for row in np.flatnonzero(~own)]
-        fitted = clone(model).set_params(classifier__adapt_normalization=False)
+        fitted = clone(model).set_params(classifier__speaker_adaptation=False)
         fitted.fit(heard, corpus.target[~own])
         mfcc = fitted["mfcc"].transform([corpus.data[row] for row in np.flatnonzero(own)])
         network = fitted["classifier"].keras_classifier_.model_
-        expected = predict(adapt_network(network, mfcc, batch_size=32), mfcc, batch_size=32)
+        expected = predict_speaker(network, mfcc, batch_size=32, warps=warps)
         rows = evaluation.predictions.loc[evaluation.predictions["fold"] == speaker, columns]
         np.testing.assert_allclose(rows.to_numpy(), expected, atol=1e-5)
 

@@ -1,16 +1,19 @@
-"""Adaptation to the utterances that are predicted: moments against Keras' own, vocal tracts."""
+"""Adaptation to the utterances that are predicted: moments, vocal tracts, nearness to classes."""
 
 import pickle
 
+import keras
 import numpy as np
 import pytest
 
 from skser import LightSERNetClassifier
-from skser._adapted_network import adapt_network, predict_speaker
+from skser._adapted_network import copy_network, learn_moments, predict_speaker
 from skser._vocal_tract import vocal_tract_warps
 from skser.augment import Augmentation
 from skser.network import build_light_sernet
 from skser.training import predict
+
+LABELS = np.array(["a", "b"] * 3 + ["a"])
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +24,12 @@ def mfcc():
 @pytest.fixture(scope="module")
 def network():
     return build_light_sernet(3, n_mfcc=12, batch_norm_momentum=0.0, seed=0)
+
+
+def adapt_network(network, mfcc, *, batch_size):
+    adapted = copy_network(network)
+    learn_moments(adapted, mfcc, batch_size)
+    return adapted
 
 
 def weights_equal(first, second):
@@ -51,51 +60,76 @@ def test_batches_of_any_size_and_length_give_the_same(network, mfcc):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
+def test_a_list_of_utterances_gives_what_an_array_does(network, mfcc):
+    rows = [4, 1, 6]
+    listed = predict_speaker(network, [mfcc[row] for row in rows], batch_size=2)
+    np.testing.assert_allclose(
+        listed, predict_speaker(network, mfcc[rows], batch_size=3), atol=1e-4
+    )
+
+
+def by_hand(network, mfcc):
+    """Adapt the moments, and weigh by the cosines to the means of the classes, row by row."""
+    adapted = adapt_network(network, mfcc, batch_size=32)
+    probabilities = predict(adapted, mfcc, batch_size=32)
+    features = keras.Model(adapted.input, adapted.get_layer("emotion").input)(mfcc)
+    features = keras.ops.convert_to_numpy(features)
+    directions = [row / np.linalg.norm(row) for row in features - features.mean(axis=0)]
+    weighted = np.empty_like(probabilities)
+    for label in range(probabilities.shape[1]):
+        mean = np.average(directions, axis=0, weights=probabilities[:, label])
+        cosines = directions @ mean / np.linalg.norm(mean)
+        weighted[:, label] = probabilities[:, label] * np.exp(10 * cosines)
+    return weighted / weighted.sum(axis=1, keepdims=True)
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.filterwarnings("ignore::skser.exceptions.SlowPrecisionWarning")  # on old processors
 def test_classifier_adapts_for_the_prediction_alone(mfcc, precision):
-    labels = np.array(["a", "b"] * 3 + ["a"])
     params = {"epochs": 2, "learning_rate": 1e-3, "random_state": 0, "precision": precision}
-    classifier = LightSERNetClassifier(**params, standardize=True).fit(mfcc, labels)
+    classifier = LightSERNetClassifier(**params, standardize=True).fit(mfcc, LABELS)
     network, plain = classifier.keras_classifier_.model_, classifier.predict_proba(mfcc)
-    classifier.set_params(adapt_normalization=True)
+    classifier.set_params(speaker_adaptation=True)
     adapted = classifier.predict_proba(mfcc)
+    assert adapted.dtype == np.float32
     assert not np.allclose(adapted, plain, atol=1e-3)
-    by_hand = adapt_network(network, mfcc, batch_size=32)
-    np.testing.assert_allclose(adapted, predict(by_hand, mfcc, batch_size=32), atol=1e-5)
-    classifier.set_params(adapt_normalization=False)
+    np.testing.assert_allclose(adapted, by_hand(network, mfcc), atol=1e-3)
+    classifier.set_params(speaker_adaptation=False)
     np.testing.assert_array_equal(classifier.predict_proba(mfcc), plain)
 
 
-def test_a_list_of_utterances_gives_what_an_array_does(network, mfcc):
-    rows = [4, 1, 6]
-    listed = adapt_network(network, [mfcc[row] for row in rows], batch_size=2)
-    stacked = adapt_network(network, mfcc[rows], batch_size=3)
-    some = predict(listed, mfcc[rows], batch_size=2)
-    np.testing.assert_allclose(some, predict(stacked, mfcc[rows], batch_size=3), atol=1e-4)
+def test_one_utterance_is_as_near_to_every_class(network, mfcc):
+    adapted = adapt_network(network, mfcc[:1], batch_size=1)
+    expected = predict(adapted, mfcc[:1], batch_size=1)
+    found = predict_speaker(network, mfcc[:1], batch_size=1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_order_and_pickling_change_nothing(mfcc):
-    labels = np.array(["a", "b"] * 3 + ["a"])
-    classifier = LightSERNetClassifier(epochs=1, random_state=0, adapt_normalization=True)
-    expected = classifier.fit(mfcc, labels).predict_proba(mfcc)
-    np.testing.assert_allclose(classifier.predict_proba(mfcc[::-1])[::-1], expected, atol=1e-5)
+    classifier = LightSERNetClassifier(epochs=1, random_state=0, speaker_adaptation=True)
+    expected = classifier.fit(mfcc, LABELS).predict_proba(mfcc)
+    np.testing.assert_allclose(classifier.predict_proba(mfcc[::-1])[::-1], expected, atol=1e-4)
     copy = pickle.loads(pickle.dumps(classifier))
     np.testing.assert_array_equal(copy.predict_proba(mfcc), expected)
 
 
 def test_adapts_to_another_scale_of_the_input(mfcc):
-    labels = np.array(["a", "b"] * 3 + ["a"])
-    classifier = LightSERNetClassifier(epochs=2, random_state=0, adapt_normalization=True)
-    classifier.fit(mfcc, labels)
+    classifier = LightSERNetClassifier(epochs=2, random_state=0, speaker_adaptation=True)
+    classifier.fit(mfcc, LABELS)
     louder = classifier.predict_proba(3 * mfcc)
-    np.testing.assert_allclose(louder, classifier.predict_proba(mfcc), atol=0.01)
+    np.testing.assert_allclose(louder, classifier.predict_proba(mfcc), atol=0.05)
+
+
+@pytest.fixture
+def by_the_moments_alone(monkeypatch):
+    monkeypatch.setattr("skser._adapted_network._SHARPNESS", 0.0)
 
 
 def entropy(probabilities):
     return -np.mean(np.sum(probabilities * np.log(probabilities), axis=1))
 
 
+@pytest.mark.usefixtures("by_the_moments_alone")
 @pytest.mark.parametrize("as_list", [False, True])
 def test_the_vocal_tract_is_the_one_of_the_surest_predictions(network, mfcc, as_list):
     warps = vocal_tract_warps(0.3, 12, 40.0, 7600.0)[::16]
@@ -108,6 +142,7 @@ def test_the_vocal_tract_is_the_one_of_the_surest_predictions(network, mfcc, as_
     np.testing.assert_allclose(found, surest, atol=1e-4)
 
 
+@pytest.mark.usefixtures("by_the_moments_alone")
 def test_of_equally_sure_vocal_tracts_the_first_is_taken(network, mfcc, monkeypatch):
     monkeypatch.setattr("skser._adapted_network._entropy", lambda _: 0.0)
     warps = vocal_tract_warps(0.3, 12, 40.0, 7600.0)[[16, 0]]
@@ -117,6 +152,7 @@ def test_of_equally_sure_vocal_tracts_the_first_is_taken(network, mfcc, monkeypa
     assert not np.allclose(found, other, atol=1e-3)
 
 
+@pytest.mark.usefixtures("by_the_moments_alone")
 def test_vocal_tracts_of_utterances_of_any_length(network, mfcc):
     utterances = [utterance[: 8 + 4 * (row % 3)] for row, utterance in enumerate(mfcc)]
     warps = vocal_tract_warps(0.3, 12, 40.0, 7600.0)[::32]
@@ -140,35 +176,25 @@ def warps_tried(monkeypatch):
     return tried
 
 
-def fitted(mfcc, **params):
-    labels = np.array(["a", "b"] * 3 + ["a"])
-    return LightSERNetClassifier(epochs=1, random_state=0, **params).fit(mfcc, labels)
-
-
 def test_classifier_tries_five_vocal_tracts_of_its_augmentation(mfcc, warps_tried):
     augment = Augmentation(vocal_tract=0.3, fmin=60.0, fmax=7000.0)
-    classifier = fitted(mfcc, augment=augment)
-    classifier.set_params(adapt_normalization=True, adapt_vocal_tract=True).predict(mfcc)
+    classifier = LightSERNetClassifier(epochs=1, random_state=0, augment=augment)
+    classifier.fit(mfcc, LABELS).set_params(speaker_adaptation=True).predict(mfcc)
     (tried,) = warps_tried
     expected = vocal_tract_warps(0.3, 12, 60.0, 7000.0)[[16, 8, 24, 0, 32]]
     np.testing.assert_array_equal(tried, expected)
 
 
-def test_without_a_range_the_vocal_tract_is_the_speakers_own(mfcc, warps_tried):
-    fitted(mfcc, adapt_normalization=True, adapt_vocal_tract=True).predict(mfcc)
+@pytest.mark.parametrize("augment", [None, Augmentation(vocal_tract=0.0)])
+def test_without_a_range_the_vocal_tract_is_the_speakers_own(mfcc, warps_tried, augment):
+    params = {"speaker_adaptation": True, "augment": augment}
+    LightSERNetClassifier(epochs=1, **params).fit(mfcc, LABELS).predict(mfcc)
     assert warps_tried == [None]
 
 
-def test_vocal_tracts_are_a_part_of_the_adaptation(mfcc, warps_tried):
-    classifier = fitted(mfcc, augment=Augmentation())
-    expected = classifier.predict_proba(mfcc)
-    classifier.set_params(adapt_vocal_tract=True)
-    np.testing.assert_array_equal(classifier.predict_proba(mfcc), expected)
-    assert not warps_tried
-
-
 def test_refuses_an_augmentation_that_was_set_wrong_after_fit(mfcc):
-    classifier = fitted(mfcc, adapt_normalization=True, augment=Augmentation())
-    classifier.set_params(adapt_vocal_tract=True, augment__vocal_tract=5.0)
+    params = {"speaker_adaptation": True, "augment": Augmentation()}
+    classifier = LightSERNetClassifier(epochs=1, **params).fit(mfcc, LABELS)
+    classifier.set_params(augment__vocal_tract=5.0)
     with pytest.raises(ValueError, match="'vocal_tract' parameter of Augmentation must be"):
         classifier.predict(mfcc)

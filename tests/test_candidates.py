@@ -58,7 +58,7 @@ def test_a_grid_is_written_as_json():
         ({"loss": ["focal"]}, r"Got 'loss'; did you mean classifier__loss\?"),
         (
             {"nothing": [1]},
-            r"Got 'nothing'; there are classifier, classifier__adapt_normalization, ",
+            r"Got 'nothing'; there are classifier, classifier__augment, ",
         ),
         (
             {"classifier__random_state": [0, 1]},

@@ -83,7 +83,7 @@ def test_score_is_the_recall_on_the_speakers_set_aside(mfcc, fitted):
 
 
 def test_each_speaker_set_aside_is_adapted_to(mfcc):
-    classifier = tiny(adapt_normalization=True).fit(mfcc, Y, groups=SPEAKERS)
+    classifier = tiny(speaker_adaptation=True).fit(mfcc, Y, groups=SPEAKERS)
     _, aside = rows_of(classifier)
     predicted = np.empty(len(Y), dtype=object)
     for speaker in set(SPEAKERS[aside]):
@@ -101,7 +101,7 @@ def test_the_vocal_tract_of_each_speaker_set_aside_is_tried(mfcc, monkeypatch):
         return predict_speaker(network, X, batch_size=batch_size, warps=warps)
 
     monkeypatch.setattr("skser._adapted_network.predict_speaker", spy)
-    params = {"adapt_normalization": True, "adapt_vocal_tract": True, "augment": Augmentation()}
+    params = {"speaker_adaptation": True, "augment": Augmentation()}
     classifier = tiny(epochs=2, **params).fit(mfcc, Y, groups=SPEAKERS)
     _, aside = rows_of(classifier)
     assert heard == [(3, 5)] * 2 * len(set(SPEAKERS[aside]))

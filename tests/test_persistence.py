@@ -237,13 +237,15 @@ def test_foreign_models_are_not_saved(foreign, path):
 
 
 def test_a_model_that_adapts_is_not_saved(small, path):
-    with pytest.raises(ValueError, match="takes no model with adapt_normalization=True"):
-        skser.save(altered_copy(small, adapt_normalization=True), path)
+    with pytest.raises(ValueError, match="takes no model with speaker_adaptation=True"):
+        skser.save(altered_copy(small, speaker_adaptation=True), path)
 
 
-def test_a_model_that_adapted_is_saved_without(small, path):
-    skser.save(altered_copy(small, adapt_normalization=False, adapt_vocal_tract=True), path)
-    assert skser.load(path).adapt_vocal_tract is True
+def test_a_loaded_model_can_be_made_to_adapt(small, path):
+    skser.save(small, path)
+    loaded = skser.load(path).set_params(speaker_adaptation=True)
+    expected = altered_copy(small, speaker_adaptation=True).predict_proba(MFCC)
+    np.testing.assert_array_equal(loaded.predict_proba(MFCC), expected)
 
 
 def test_a_parameter_that_is_no_plain_value_is_named(small, path):
