@@ -8,9 +8,9 @@ from keras import ops
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from .training import MFCCs, batches_of_one_length, predict
+from .training import MFCCs, batches_of_one_length, make_forward, predict
 
-_SHARPNESS = 10.0  # of the cosines; from 3 to 20 it makes little difference
+_SHARPNESS = 10.0  # of the cosines; from 5 to 20 it makes little difference
 
 
 class _Heard(NamedTuple):
@@ -18,6 +18,13 @@ class _Heard(NamedTuple):
 
     features: NDArray[np.float32]  # (n_samples, 320), before the last layer
     probabilities: NDArray[np.float32]  # (n_samples, n_classes)
+
+
+class _Normalization(NamedTuple):
+    """A batch normalisation, and the network up to it."""
+
+    layer: keras.layers.BatchNormalization
+    before: keras.Model
 
 
 def predict_speaker(
@@ -50,7 +57,7 @@ def predict_speaker(
     Returns
     -------
     probabilities : ndarray of shape (n_samples, n_classes), dtype float32
-        How likely each class is.
+        Rank the classes; the last step makes them too sure to be taken for frequencies.
 
     References
     ----------
@@ -61,17 +68,17 @@ def predict_speaker(
     .. [3] J. Liang, D. Hu, J. Feng: "Do we really need to access the source data? Source
        hypothesis transfer for unsupervised domain adaptation", ICML 2020, section 3.3.
     """
-    adapted = copy_network(network)
+    adapted = _copy(network)
+    normalizations = _find_normalizations(adapted)
     voices = [X] if warps is None else ([mfcc @ warp for mfcc in X] for warp in warps)
-    tried = [_hear(adapted, voice, batch_size) for voice in voices]
+    last = adapted.get_layer("emotion")
+    before_last = keras.Model(adapted.input, last.input)
+    tried = []
+    for voice in voices:
+        _learn_moments(normalizations, voice, batch_size)
+        features = predict(before_last, voice, batch_size=batch_size)
+        tried.append(_Heard(features, ops.convert_to_numpy(last(features))))
     return _weigh_by_nearness(*min(tried, key=_entropy))
-
-
-def _hear(network: keras.Model, X: MFCCs, batch_size: int) -> _Heard:
-    learn_moments(network, X, batch_size)
-    last = network.get_layer("emotion")
-    features = predict(keras.Model(network.input, last.input), X, batch_size=batch_size)
-    return _Heard(features, ops.convert_to_numpy(last(features)))
 
 
 def _entropy(heard: _Heard) -> float:
@@ -83,44 +90,52 @@ def _weigh_by_nearness(
     features: NDArray[np.float32], probabilities: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Multiply probabilities by how near each utterance is to the mean of each class."""
-    directions = _unit(features - features.mean(axis=0))
-    cosines = directions @ _unit(probabilities.T @ directions).T
-    weighted = probabilities * np.exp(_SHARPNESS * cosines)
-    return weighted / weighted.sum(axis=1, keepdims=True)
+    p = probabilities.astype(np.float64)  # those of a class may all be too small to be squared
+    directions = _unit(features.astype(np.float64) - features.mean(axis=0, dtype=np.float64))
+    cosines = directions @ _unit(p.T @ directions).T
+    weighted = p * np.exp(_SHARPNESS * cosines)
+    return (weighted / weighted.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(length, np.finfo(np.float32).tiny)
+    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
 
 
-def copy_network(network: keras.Model) -> keras.Model:
-    """Return another network with the same weights."""
+def _copy(network: keras.Model) -> keras.Model:
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     return copy
 
 
-def learn_moments(network: keras.Model, X: MFCCs, batch_size: int) -> None:
+def _find_normalizations(network: keras.Model) -> list[_Normalization]:
+    """Return the batch normalisations in their order, each with what comes before it."""
+    return [
+        _Normalization(layer, keras.Model(network.input, layer.input))
+        for layer in network.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+
+
+def _learn_moments(normalizations: list[_Normalization], X: MFCCs, batch_size: int) -> None:
     """Give the normalisations, one after the other, the moments of what reaches them.
 
     They are those over all the utterances, so that they do not depend on the batches.
     """
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            before = keras.Model(network.input, layer.input)
-            mean, variance = _moments(before, X, batch_size)
-            layer.moving_mean.assign(mean)
-            layer.moving_variance.assign(variance)
+    for layer, before in normalizations:
+        mean, variance = _moments(before, X, batch_size)
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(variance)
 
 
 def _moments(
     network: keras.Model, X: MFCCs, batch_size: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and variance of each channel of what a network gives for some utterances."""
+    forward = make_forward(network)
     sizes, means, variances = [], [], []
     for batch in batches_of_one_length(X, np.arange(len(X)), batch_size):
-        images = ops.cast(network(np.stack([X[row] for row in batch]), training=False), "float32")
+        images = ops.cast(forward(np.stack([X[row] for row in batch])), "float32")
         mean, variance = ops.moments(images, (0, 1, 2))
         sizes.append(np.prod(images.shape[:3]))
         means.append(ops.convert_to_numpy(mean))

@@ -36,11 +36,12 @@ def speaker_predictor(classifier: "LightSERNetClassifier") -> SpeakerPredictor |
     """Return how a classifier that adapts predicts the utterances of one speaker, else None."""
     if not classifier.speaker_adaptation:
         return None
+    classifier._check_parameters()  # they may have been set after fit
     from ._adapted_network import predict_speaker
 
     warps, augment = None, classifier.augment
     if augment is not None:
-        augment.check_parameters()  # they may have been set after fit
+        augment.check_parameters()
     if augment is not None and augment.vocal_tract:
         edges = augment.fmin, augment.fmax
         warps = vocal_tract_warps(augment.vocal_tract, classifier.n_features_in_, *edges)

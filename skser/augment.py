@@ -1,4 +1,4 @@
-"""What training may do to MFCCs to hear more speakers, rooms and tempi than it has."""
+"""What training may do to MFCCs to hear more speakers and rooms than it has."""
 
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self

@@ -62,12 +62,12 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
     speaker_adaptation : bool, default=False
         Whether a prediction takes all utterances that it is given for those of one speaker, and
         adapts to them: it normalises by their moments (padding included) in place of those seen
-        in training [2]_, takes that one of five vocal tracts in the range of `augment` (if there
-        is one, with the edges of the MFCCs) with which it is surest, and judges each utterance by
-        its nearness to the means of the classes among them as well. It needs several, no labels,
-        and five times the time. Training is the same, so it may be set after `fit`. `evaluate`
-        allows it under the protocol `SpeakerAdaptation` alone; `score` and scikit-learn's
-        `cross_validate` do not see whether speakers are mixed.
+        in training [2]_; tries five vocal tracts in the range of `augment`, if there is one, whose
+        `fmin` and `fmax` must be those of the MFCCs [3]_; and multiplies the probabilities by e
+        to 10 times the cosine to the mean of each class [4]_. It needs several utterances, no
+        labels, and about fifty times the time. Training is the same, so it may be set after
+        `fit`. `evaluate` allows it under the protocol `SpeakerAdaptation` alone; `score` and
+        scikit-learn's `cross_validate` do not see whether speakers are mixed.
     class_weight : dict of label to float, "balanced" or None, default=None
         Weight of each class in the loss; `"balanced"` is inverse to their counts.
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}
@@ -127,6 +127,10 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
        convolutional neural network for speech emotion recognition", ICASSP 2022.
     .. [2] Y. Li, N. Wang, J. Shi, J. Liu, X. Hou: "Revisiting batch normalization for practical
        domain adaptation", ICLR workshop, 2017.
+    .. [3] L. Lee, R. C. Rose: "Speaker normalization using efficient frequency warping
+       procedures", ICASSP 1996.
+    .. [4] J. Liang, D. Hu, J. Feng: "Do we really need to access the source data? Source
+       hypothesis transfer for unsupervised domain adaptation", ICML 2020.
 
     Examples
     --------
@@ -346,14 +350,16 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes), dtype float32
-            Columns in the order of `classes_`.
+            Columns in the order of `classes_`. With `speaker_adaptation` they rank the classes,
+            but are too sure to be taken for frequencies.
 
         Raises
         ------
         NotFittedError
             If the classifier was not fitted.
         ValueError
-            If the number of coefficients differs from that in training.
+            If the number of coefficients differs from that in training, or a parameter that
+            adaptation needs has been set out of range.
         """
         check_is_fitted(self)
         X = check_mfcc(self, X, reset=False)

@@ -36,8 +36,8 @@ def save(model: Pipeline | LightSERNetClassifier, path: str | os.PathLike) -> No
     Parameters
     ----------
     model : Pipeline or LightSERNetClassifier
-        A fitted Pipeline of `make_light_sernet`, without speaker adaptation, or its classifier
-        alone.
+        A fitted Pipeline of `make_light_sernet` or its classifier alone, with
+        `speaker_adaptation=False`.
     path : path-like
         The file, by custom `*.skser`. It is written whole or not at all.
 
@@ -150,7 +150,7 @@ def _steps_of(model: BaseEstimator) -> dict[str, BaseEstimator]:
     elif {name: type(step) for name, step in steps.items()} != _STEPS:
         raise TypeError(
             "skser.save takes a LightSERNetClassifier or a Pipeline as make_light_sernet makes "
-            f"it without speaker adaptation (steps 'mfcc' and 'classifier'). Got {model!r} instead."
+            f"it (steps 'mfcc' and 'classifier'). Got {model!r} instead."
         )
     if steps["classifier"].speaker_adaptation:
         raise ValueError(

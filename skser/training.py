@@ -156,12 +156,34 @@ def predict(
     rows = np.arange(len(X)) if rows is None else rows
     probabilities = np.empty((len(rows), model.output_shape[-1]), dtype=np.float32)
     n_frames = _n_frames(X, rows)
-    forward = _forward(model)
+    forward = make_forward(model)
     positions = min(len(rows), batch_size) * n_frames.max(initial=0) * model.input_shape[-1]
     with freed_memory_kept() if _BYTES * positions > KEPT_ANYWAY else nullcontext():
         for batch in batches_of_one_length(X, rows, batch_size):
             probabilities[batch] = forward(_gather(X, rows[batch]))
     return probabilities
+
+
+def make_forward(model: "keras.Model") -> Callable:
+    """Return a function from MFCCs to what a network makes of them.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The network, or a part of it from the MFCCs on.
+
+    Returns
+    -------
+    forward : callable
+        From an array of shape (n_samples, n_frames, n_mfcc) to a tensor; on TensorFlow a graph.
+    """
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        from ._tensorflow_graphs import forward
+
+        return forward(model)
+    return model.predict_on_batch
 
 
 def batches_of_one_length(
@@ -253,17 +275,6 @@ def _train_step(model: "keras.Model") -> Callable:
 
         return train_step(model)
     return model.train_on_batch
-
-
-def _forward(model: "keras.Model") -> Callable:
-    """Return a function from MFCCs to probabilities."""
-    import keras
-
-    if keras.backend.backend() == "tensorflow":
-        from ._tensorflow_graphs import forward
-
-        return forward(model)
-    return model.predict_on_batch
 
 
 def _slices(rows: NDArray[np.intp], batch_size: int) -> Iterator[NDArray[np.intp]]:

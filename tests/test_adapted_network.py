@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from skser import LightSERNetClassifier
-from skser._adapted_network import copy_network, learn_moments, predict_speaker
+from skser._adapted_network import (
+    _copy,
+    _find_normalizations,
+    _learn_moments,
+    _weigh_by_nearness,
+    predict_speaker,
+)
 from skser._vocal_tract import vocal_tract_warps
 from skser.augment import Augmentation
 from skser.network import build_light_sernet
@@ -27,8 +33,8 @@ def network():
 
 
 def adapt_network(network, mfcc, *, batch_size):
-    adapted = copy_network(network)
-    learn_moments(adapted, mfcc, batch_size)
+    adapted = _copy(network)
+    _learn_moments(_find_normalizations(adapted), mfcc, batch_size)
     return adapted
 
 
@@ -105,6 +111,15 @@ def test_one_utterance_is_as_near_to_every_class(network, mfcc):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("least", [1e-25, 1e-40, 0.0])
+def test_a_class_that_hardly_anything_belongs_to_stays_finite(least):
+    features = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+    probabilities = np.tile(np.array([0.7, 0.3, least], dtype=np.float32), (4, 1))
+    weighted = _weigh_by_nearness(features, probabilities)
+    np.testing.assert_allclose(weighted.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(weighted[:, 2], 0, atol=1e-15)
+
+
 def test_order_and_pickling_change_nothing(mfcc):
     classifier = LightSERNetClassifier(epochs=1, random_state=0, speaker_adaptation=True)
     expected = classifier.fit(mfcc, LABELS).predict_proba(mfcc)
@@ -116,8 +131,14 @@ def test_order_and_pickling_change_nothing(mfcc):
 def test_adapts_to_another_scale_of_the_input(mfcc):
     classifier = LightSERNetClassifier(epochs=2, random_state=0, speaker_adaptation=True)
     classifier.fit(mfcc, LABELS)
-    louder = classifier.predict_proba(3 * mfcc)
-    np.testing.assert_allclose(louder, classifier.predict_proba(mfcc), atol=0.05)
+
+    def share_that_loudness_changes():
+        before, louder = classifier.predict_proba(mfcc), classifier.predict_proba(3 * mfcc)
+        return np.abs(louder - before).max() / np.ptp(before[:, 0])
+
+    assert share_that_loudness_changes() < 0.1
+    classifier.set_params(speaker_adaptation=False)
+    assert share_that_loudness_changes() > 0.3
 
 
 @pytest.fixture
@@ -198,3 +219,5 @@ def test_refuses_an_augmentation_that_was_set_wrong_after_fit(mfcc):
     classifier.set_params(augment__vocal_tract=5.0)
     with pytest.raises(ValueError, match="'vocal_tract' parameter of Augmentation must be"):
         classifier.predict(mfcc)
+    with pytest.raises(ValueError, match="'augment' parameter of LightSERNetClassifier must be"):
+        classifier.set_params(augment=0.3).predict(mfcc)

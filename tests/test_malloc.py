@@ -87,7 +87,7 @@ def test_a_prediction_keeps_its_memory_if_its_blocks_are_large(monkeypatch, n, k
 
         return predict
 
-    monkeypatch.setattr(training, "_forward", forward)
+    monkeypatch.setattr(training, "make_forward", forward)
     network = SimpleNamespace(output_shape=(None, 2), input_shape=(None, None, 40))
     training.predict(network, np.zeros((n, 320, 40), np.float32), batch_size=8)
     assert set(users) == {kept}
