@@ -40,7 +40,8 @@ def predict_speaker(
     is taken with which the network is surest of its predictions, their entropy on average over
     the utterances being least (in place of the likelihood of [2]_); then each utterance is also
     judged by how near it is to the mean of each class among this speaker's utterances, by the
-    probabilities that the network has given them (after [3]_).
+    probabilities that the network has given them (after [3]_). A single utterance is predicted
+    as it is: it does not tell its speaker from its emotion.
 
     Parameters
     ----------
@@ -68,6 +69,8 @@ def predict_speaker(
     .. [3] J. Liang, D. Hu, J. Feng: "Do we really need to access the source data? Source
        hypothesis transfer for unsupervised domain adaptation", ICML 2020, section 3.3.
     """
+    if len(X) == 1:
+        return predict(network, X, batch_size=batch_size)
     adapted = _copy(network)
     normalizations = _find_normalizations(adapted)
     voices = [X] if warps is None else ([mfcc @ warp for mfcc in X] for warp in warps)

@@ -64,10 +64,10 @@ class LightSERNetClassifier(ClassifierMixin, BaseEstimator):
         adapts to them: it normalises by their moments (padding included) in place of those seen
         in training [2]_; tries five vocal tracts in the range of `augment`, if there is one, whose
         `fmin` and `fmax` must be those of the MFCCs [3]_; and multiplies the probabilities by e
-        to 10 times the cosine to the mean of each class [4]_. It needs several utterances, no
-        labels, and about fifty times the time. Training is the same, so it may be set after
-        `fit`. `evaluate` allows it under the protocol `SpeakerAdaptation` alone; `score` and
-        scikit-learn's `cross_validate` do not see whether speakers are mixed.
+        to 10 times the cosine to the mean of each class [4]_. It needs several utterances (one is
+        predicted as without), no labels, and about fifty times the time. Training is the same, so
+        it may be set after `fit`. `evaluate` allows it under `SpeakerAdaptation` alone; `score`
+        and scikit-learn's `cross_validate` do not see whether speakers are mixed.
     class_weight : dict of label to float, "balanced" or None, default=None
         Weight of each class in the loss; `"balanced"` is inverse to their counts.
     paths : tuple of {"temporal", "spectral", "spectro-temporal"}

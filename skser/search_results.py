@@ -15,6 +15,7 @@ from ._store import write_settings
 from ._text import align
 from .exceptions import EvaluationError
 from .metrics import SCORE_NAMES
+from .protocols import SpeakerAdaptation
 from .results import Evaluation, make_card
 
 OPTIMISM = "the best was chosen by these scores, so its own is optimistic"
@@ -178,11 +179,14 @@ class SearchResult:
         if self.best is None or self.best_params is None:
             return "No candidate was finished."
         score = self.results["pooled_uar"].max()
+        report = "search inside the training speakers of each fold: "
+        report += "evaluate(GridSearchCV(model, grid, cv=GroupKFold()), corpus)."
+        if self.settings["protocol"]["name"] == SpeakerAdaptation.name:  # takes no search inside
+            report = "evaluate the best one on speakers that the search has not heard."
         return (
             f"Best is candidate {self.best}: {name_candidate(self.best_params)}. It was chosen by "
             f"the speakers that it is scored on, so its UAR of {score:.1%} is optimistic. For a "
-            "number to report, search inside the training speakers of each fold: "
-            "evaluate(GridSearchCV(model, grid, cv=GroupKFold()), corpus)."
+            f"number to report, {report}"
         )
 
 

@@ -104,11 +104,9 @@ def test_classifier_adapts_for_the_prediction_alone(mfcc, precision):
     np.testing.assert_array_equal(classifier.predict_proba(mfcc), plain)
 
 
-def test_one_utterance_is_as_near_to_every_class(network, mfcc):
-    adapted = adapt_network(network, mfcc[:1], batch_size=1)
-    expected = predict(adapted, mfcc[:1], batch_size=1)
-    found = predict_speaker(network, mfcc[:1], batch_size=1)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+def test_a_single_utterance_is_predicted_as_it_is(network, mfcc):
+    expected = predict(network, mfcc[:1], batch_size=1)
+    np.testing.assert_array_equal(predict_speaker(network, mfcc[:1], batch_size=1), expected)
 
 
 @pytest.mark.parametrize("least", [1e-25, 1e-40, 0.0])

@@ -59,6 +59,11 @@ def test_the_print_says_what_the_best_score_knows(result, whole):
     assert "evaluate(GridSearchCV(model, grid, cv=GroupKFold()), corpus)" in lines[-1]
 
 
+def test_adaptation_takes_no_search_inside_and_none_is_advised(result):
+    result.settings["protocol"] = {**result.settings["protocol"], "name": "speaker-adaptation"}
+    assert str(result).endswith("evaluate the best one on speakers that the search has not heard.")
+
+
 def test_a_protocol_that_knows_the_test_fold_says_so_first(result):
     result.settings["protocol"] = {**result.settings["protocol"], "caveat": "knows the test fold"}
     assert result.caveat.startswith("knows the test fold; the best was chosen by")
