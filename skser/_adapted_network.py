@@ -8,7 +8,7 @@ from keras import ops
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from .training import MFCCs, batches_of_one_length, make_forward, predict
+from .training import MFCCs, batches_of_one_length, gather, make_forward, predict
 
 _SHARPNESS = 10.0  # of the cosines; from 5 to 20 it makes little difference
 
@@ -138,7 +138,7 @@ def _moments(
     forward = make_forward(network)
     sizes, means, variances = [], [], []
     for batch in batches_of_one_length(X, np.arange(len(X)), batch_size):
-        images = ops.cast(forward(np.stack([X[row] for row in batch])), "float32")
+        images = ops.cast(forward(gather(X, batch)), "float32")
         mean, variance = ops.moments(images, (0, 1, 2))
         sizes.append(np.prod(images.shape[:3]))
         means.append(ops.convert_to_numpy(mean))

@@ -39,13 +39,13 @@ def speaker_predictor(classifier: "LightSERNetClassifier") -> SpeakerPredictor |
     classifier._check_parameters()  # they may have been set after fit
     from ._adapted_network import predict_speaker
 
-    warps, augment = None, classifier.augment
-    if augment is not None:
-        augment.check_parameters()
-    if augment is not None and augment.vocal_tract:
-        edges = augment.fmin, augment.fmax
-        warps = vocal_tract_warps(augment.vocal_tract, classifier.n_features_in_, *edges)
-        warps = warps[np.multiply(_PLACES_TRIED, len(warps) - 1).astype(int)]
+    warps = None
+    if (augment := classifier.augment) is not None:
+        augment._check_parameters()
+        if augment.vocal_tract:
+            edges = augment.fmin, augment.fmax
+            warps = vocal_tract_warps(augment.vocal_tract, classifier.n_features_in_, *edges)
+            warps = warps[np.multiply(_PLACES_TRIED, len(warps) - 1).astype(int)]
     return partial(predict_speaker, batch_size=classifier.batch_size, warps=warps)
 
 

@@ -135,18 +135,11 @@ class Augmentation(BaseEstimator):
         ValueError
             If a parameter is out of range.
         """
-        self.check_parameters()
+        self._check_parameters()
         self.mean_, self.scale_ = mean_and_scale(X)
         return self
 
-    def check_parameters(self) -> None:
-        """Check the parameters without data.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is out of range.
-        """
+    def _check_parameters(self) -> None:
         self._validate_params()
         if not self.fmin < self.fmax:
             raise ValueError(

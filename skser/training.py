@@ -121,7 +121,7 @@ def _draw(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Return the MFCCs, targets and weights of a batch."""
     if augment is None:
-        return _gather(X, batch), targets[batch], sample_weight[batch]
+        return gather(X, batch), targets[batch], sample_weight[batch]
     # The loss is linear in the target, so a weight can be part of it, and is mixed with it.
     weighted = targets[batch] * sample_weight[batch][:, np.newaxis]
     drawn = augment.draw([X[row] for row in batch], weighted, generator=generator)
@@ -160,7 +160,7 @@ def predict(
     positions = min(len(rows), batch_size) * n_frames.max(initial=0) * model.input_shape[-1]
     with freed_memory_kept() if _BYTES * positions > KEPT_ANYWAY else nullcontext():
         for batch in batches_of_one_length(X, rows, batch_size):
-            probabilities[batch] = forward(_gather(X, rows[batch]))
+            probabilities[batch] = forward(gather(X, rows[batch]))
     return probabilities
 
 
@@ -282,8 +282,21 @@ def _slices(rows: NDArray[np.intp], batch_size: int) -> Iterator[NDArray[np.intp
         yield rows[start : start + batch_size]
 
 
-def _gather(X: MFCCs, rows: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float32]:
-    """Stack utterances, cut around their middle to the shortest of them."""
+def gather(X: MFCCs, rows: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float32]:
+    """Stack utterances, cut around their middle to the shortest of them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_frames, n_mfcc) or list of (n_frames_i, n_mfcc) arrays
+        MFCCs.
+    rows : sequence of int
+        Which utterances.
+
+    Returns
+    -------
+    mfcc : ndarray of shape (n_rows, n_frames, n_mfcc), dtype float32
+        Of the length of the shortest one.
+    """
     if not isinstance(X, list):
         return X[rows]
     n_frames = min(len(X[row]) for row in rows)

@@ -1,6 +1,7 @@
 """Adaptation to the utterances that are predicted: moments, vocal tracts, nearness to classes."""
 
 import pickle
+from unittest.mock import patch
 
 import keras
 import numpy as np
@@ -184,31 +185,26 @@ def test_vocal_tracts_of_utterances_of_any_length(network, mfcc):
 
 
 @pytest.fixture
-def warps_tried(monkeypatch):
-    tried = []
-
-    def spy(network, X, *, batch_size, warps=None):
-        tried.append(warps)
-        return predict_speaker(network, X, batch_size=batch_size, warps=warps)
-
-    monkeypatch.setattr("skser._adapted_network.predict_speaker", spy)
-    return tried
+def spy():
+    with patch("skser._adapted_network.predict_speaker", wraps=predict_speaker) as spy:
+        yield spy
 
 
-def test_classifier_tries_five_vocal_tracts_of_its_augmentation(mfcc, warps_tried):
+def test_classifier_tries_five_vocal_tracts_of_its_augmentation(mfcc, spy):
     augment = Augmentation(vocal_tract=0.3, fmin=60.0, fmax=7000.0)
     classifier = LightSERNetClassifier(epochs=1, random_state=0, augment=augment)
     classifier.fit(mfcc, LABELS).set_params(speaker_adaptation=True).predict(mfcc)
-    (tried,) = warps_tried
     expected = vocal_tract_warps(0.3, 12, 60.0, 7000.0)[[16, 8, 24, 0, 32]]
-    np.testing.assert_array_equal(tried, expected)
+    spy.assert_called_once()
+    np.testing.assert_array_equal(spy.call_args.kwargs["warps"], expected)
 
 
 @pytest.mark.parametrize("augment", [None, Augmentation(vocal_tract=0.0)])
-def test_without_a_range_the_vocal_tract_is_the_speakers_own(mfcc, warps_tried, augment):
+def test_without_a_range_the_vocal_tract_is_the_speakers_own(mfcc, spy, augment):
     params = {"speaker_adaptation": True, "augment": augment}
     LightSERNetClassifier(epochs=1, **params).fit(mfcc, LABELS).predict(mfcc)
-    assert warps_tried == [None]
+    spy.assert_called_once()
+    assert spy.call_args.kwargs["warps"] is None
 
 
 def test_refuses_an_augmentation_that_was_set_wrong_after_fit(mfcc):

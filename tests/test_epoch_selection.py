@@ -1,5 +1,7 @@
 """LightSERNetClassifier sets speakers aside and keeps the epoch that does best on them."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -93,17 +95,12 @@ def test_each_speaker_set_aside_is_adapted_to(mfcc):
     assert classifier.history_["selection_score"][classifier.epoch_ - 1] == pytest.approx(uar)
 
 
-def test_the_vocal_tract_of_each_speaker_set_aside_is_tried(mfcc, monkeypatch):
-    heard = []
-
-    def spy(network, X, *, batch_size, warps=None):
-        heard.append((len(X), len(warps)))
-        return predict_speaker(network, X, batch_size=batch_size, warps=warps)
-
-    monkeypatch.setattr("skser._adapted_network.predict_speaker", spy)
+def test_the_vocal_tract_of_each_speaker_set_aside_is_tried(mfcc):
     params = {"speaker_adaptation": True, "augment": Augmentation()}
-    classifier = tiny(epochs=2, **params).fit(mfcc, Y, groups=SPEAKERS)
+    with patch("skser._adapted_network.predict_speaker", wraps=predict_speaker) as spy:
+        classifier = tiny(epochs=2, **params).fit(mfcc, Y, groups=SPEAKERS)
     _, aside = rows_of(classifier)
+    heard = [(len(call.args[1]), len(call.kwargs["warps"])) for call in spy.call_args_list]
     assert heard == [(3, 5)] * 2 * len(set(SPEAKERS[aside]))
 
 

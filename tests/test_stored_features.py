@@ -391,7 +391,7 @@ import sys, threading, time
 import numpy as np
 from skser import LightSERNetClassifier, MFCCTransformer
 from skser._mfcc_input import check_mfcc
-from skser.training import _gather, training_batches
+from skser.training import gather, training_batches
 
 def private():
     with open("/proc/self/status") as file:
@@ -411,7 +411,7 @@ for n in (few, few, many):
     del peaks[:]
     X = check_mfcc(LightSERNetClassifier(), transformer.transform(paths * n), reset=True)
     for batch in training_batches(X, np.arange(len(X)), 32, np.random.default_rng(0)):
-        _gather(X, batch)
+        gather(X, batch)
     print(max([*peaks, private()]), X.nbytes // 1024)
 """
 
